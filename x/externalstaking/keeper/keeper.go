@@ -1,0 +1,152 @@
+// Package keeper holds the provider's side of cross-staking: consumers, their validators, users' positions, the
+// outbox of the control channel and rewards.
+package keeper
+
+import (
+	"time"
+
+	"cosmossdk.io/collections"
+	collcodec "cosmossdk.io/collections/codec"
+	corestore "cosmossdk.io/core/store"
+	"github.com/cosmos/cosmos-sdk/codec"
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"github.com/mesh-security/mesh/x/externalstaking/types"
+)
+
+type (
+	// validatorKey is (consumer, validator).
+	validatorKey = collections.Pair[uint64, string]
+	// positionKey is (user, consumer, validator).
+	positionKey = collections.Triple[sdk.AccAddress, uint64, string]
+	// batchKey is (consumer, batch).
+	batchKey = collections.Pair[uint64, uint64]
+	// sentKey is (consumer, batch, (validator, user)).
+	sentKey = collections.Triple[uint64, uint64, collections.Pair[string, sdk.AccAddress]]
+)
+
+// Keeper is the provider's side of cross-staking.
+type Keeper struct {
+	cdc              codec.Codec
+	accountKeeper    types.AccountKeeper
+	bankKeeper       types.BankKeeper
+	distrKeeper      types.DistributionKeeper
+	clientKeeper     types.ClientKeeper
+	connectionKeeper types.ConnectionKeeper
+	channelKeeper    types.ChannelKeeper
+	portKeeper       types.PortKeeper
+	scopedKeeper     types.ScopedKeeper
+	vault            types.Vault
+	// authority may change params and whatever an admin could; usually x/gov.
+	authority string
+
+	Schema collections.Schema
+	Params collections.Item[types.Params]
+	// NextConsumerID is the id of the next registration, from 1; ids are never reused.
+	NextConsumerID collections.Sequence
+	Consumers      collections.Map[uint64, types.Consumer]
+	Outboxes       collections.Map[uint64, types.OutboxState]
+	Syncs          collections.Map[uint64, types.SyncState]
+	Validators     collections.Map[validatorKey, types.Validator]
+	// KeyOwners: (consumer, consensus key) -> the validator that has or last had the key. Its window is in the
+	// validator's key history. Derived at import.
+	KeyOwners collections.Map[collections.Pair[uint64, []byte], string]
+	// Pools exist once a position, a total or a reward does; a missing one is types.NewPool().
+	Pools      collections.Map[validatorKey, types.Pool]
+	Positions  collections.Map[positionKey, types.Position]
+	Unbondings collections.Map[positionKey, types.Unbonding]
+	// UnbondingQueue wakes a position up at a time: one key for each entry's release time. Derived at import.
+	UnbondingQueue collections.KeySet[collections.Pair[time.Time, positionKey]]
+	// Queue: (consumer, validator, place) -> user with queued operations, in order of request. Derived at import.
+	Queue         collections.Map[collections.Triple[uint64, string, uint64], []byte]
+	QueueSequence collections.Sequence
+	// SentOps names the positions with operations in each batch in flight. Derived at import.
+	SentOps collections.KeySet[sentKey]
+	Batches collections.Map[batchKey, types.Batch]
+	// BatchBySequence: (channel, packet sequence) -> batch in flight. Derived at import.
+	BatchBySequence collections.Map[collections.Pair[string, uint64], batchKey]
+	// Dirty holds the validators whose total may have to be sent; one with a batch in flight is not in it.
+	Dirty collections.KeySet[validatorKey]
+	// Resolving holds ended validators that still have queued operations.
+	Resolving      collections.KeySet[validatorKey]
+	AppliedRecords collections.Map[batchKey, types.AppliedRecord]
+	// RewardTotals: (consumer, denom).
+	RewardTotals collections.Map[validatorKey, types.RewardTotals]
+	// RewardReceivers: account -> consumer, set when the consumer is registered. Derived at import.
+	RewardReceivers collections.Map[[]byte, uint64]
+	// SendCursor is the consumer whose outbox was served last.
+	SendCursor collections.Item[uint64]
+}
+
+// NewKeeper returns the keeper; SetVault completes the wiring.
+func NewKeeper(
+	cdc codec.Codec,
+	storeService corestore.KVStoreService,
+	accountKeeper types.AccountKeeper,
+	bankKeeper types.BankKeeper,
+	distrKeeper types.DistributionKeeper,
+	clientKeeper types.ClientKeeper,
+	connectionKeeper types.ConnectionKeeper,
+	channelKeeper types.ChannelKeeper,
+	portKeeper types.PortKeeper,
+	scopedKeeper types.ScopedKeeper,
+	authority string,
+) *Keeper {
+	if _, err := accountKeeper.AddressCodec().StringToBytes(authority); err != nil {
+		panic("externalstaking: authority is not an address: " + err.Error())
+	}
+	validatorKeys := collections.PairKeyCodec(collections.Uint64Key, collections.StringKey)
+	positionKeys := collections.TripleKeyCodec(sdk.AccAddressKey, collections.Uint64Key, collections.StringKey)
+	batchKeys := collections.PairKeyCodec(collections.Uint64Key, collections.Uint64Key)
+
+	sb := collections.NewSchemaBuilder(storeService)
+	k := &Keeper{
+		cdc:              cdc,
+		accountKeeper:    accountKeeper,
+		bankKeeper:       bankKeeper,
+		distrKeeper:      distrKeeper,
+		clientKeeper:     clientKeeper,
+		connectionKeeper: connectionKeeper,
+		channelKeeper:    channelKeeper,
+		portKeeper:       portKeeper,
+		scopedKeeper:     scopedKeeper,
+		authority:        authority,
+
+		Params:          collections.NewItem(sb, types.ParamsPrefix, "params", codec.CollValue[types.Params](cdc)),
+		NextConsumerID:  collections.NewSequence(sb, types.NextConsumerIDPrefix, "next_consumer_id"),
+		Consumers:       collections.NewMap(sb, types.ConsumersPrefix, "consumers", collections.Uint64Key, codec.CollValue[types.Consumer](cdc)),
+		Outboxes:        collections.NewMap(sb, types.OutboxesPrefix, "outboxes", collections.Uint64Key, codec.CollValue[types.OutboxState](cdc)),
+		Syncs:           collections.NewMap(sb, types.SyncsPrefix, "syncs", collections.Uint64Key, codec.CollValue[types.SyncState](cdc)),
+		Validators:      collections.NewMap(sb, types.ValidatorsPrefix, "validators", validatorKeys, codec.CollValue[types.Validator](cdc)),
+		KeyOwners:       collections.NewMap(sb, types.KeyOwnersPrefix, "key_owners", collections.PairKeyCodec(collections.Uint64Key, collections.BytesKey), collections.StringValue),
+		Pools:           collections.NewMap(sb, types.PoolsPrefix, "pools", validatorKeys, codec.CollValue[types.Pool](cdc)),
+		Positions:       collections.NewMap(sb, types.PositionsPrefix, "positions", positionKeys, codec.CollValue[types.Position](cdc)),
+		Unbondings:      collections.NewMap(sb, types.UnbondingsPrefix, "unbondings", positionKeys, codec.CollValue[types.Unbonding](cdc)),
+		UnbondingQueue:  collections.NewKeySet(sb, types.UnbondingQueuePrefix, "unbonding_queue", collections.PairKeyCodec(sdk.TimeKey, positionKeys)),
+		Queue:           collections.NewMap(sb, types.QueuePrefix, "queue", collections.TripleKeyCodec(collections.Uint64Key, collections.StringKey, collections.Uint64Key), collections.BytesValue),
+		QueueSequence:   collections.NewSequence(sb, types.QueueSequencePrefix, "queue_sequence"),
+		SentOps:         collections.NewKeySet(sb, types.SentOpsPrefix, "sent_ops", collections.TripleKeyCodec(collections.Uint64Key, collections.Uint64Key, collections.PairKeyCodec(collections.StringKey, sdk.AccAddressKey))),
+		Batches:         collections.NewMap(sb, types.BatchesPrefix, "batches", batchKeys, codec.CollValue[types.Batch](cdc)),
+		BatchBySequence: collections.NewMap(sb, types.BatchBySequencePrefix, "batch_by_sequence", collections.PairKeyCodec(collections.StringKey, collections.Uint64Key), collcodec.KeyToValueCodec(batchKeys)),
+		Dirty:           collections.NewKeySet(sb, types.DirtyPrefix, "dirty", validatorKeys),
+		Resolving:       collections.NewKeySet(sb, types.ResolvingPrefix, "resolving", validatorKeys),
+		AppliedRecords:  collections.NewMap(sb, types.AppliedRecordsPrefix, "applied_records", batchKeys, codec.CollValue[types.AppliedRecord](cdc)),
+		RewardTotals:    collections.NewMap(sb, types.RewardTotalsPrefix, "reward_totals", validatorKeys, codec.CollValue[types.RewardTotals](cdc)),
+		RewardReceivers: collections.NewMap(sb, types.RewardReceiversPrefix, "reward_receivers", collections.BytesKey, collections.Uint64Value),
+		SendCursor:      collections.NewItem(sb, types.SendCursorPrefix, "send_cursor", collections.Uint64Value),
+	}
+	schema, err := sb.Build()
+	if err != nil {
+		panic(err)
+	}
+	k.Schema = schema
+	return k
+}
+
+// SetVault gives the keeper its handle on the vault, once, at wiring.
+func (k *Keeper) SetVault(vault types.Vault) {
+	if k.vault != nil {
+		panic("externalstaking: vault set twice")
+	}
+	k.vault = vault
+}
