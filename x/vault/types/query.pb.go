@@ -485,11 +485,11 @@ const _ = grpc.SupportPackageIsVersion4
 type QueryClient interface {
 	// Params returns the params and the vault's denom.
 	Params(ctx context.Context, in *QueryParamsRequest, opts ...grpc.CallOption) (*QueryParamsResponse, error)
-	// Account returns one user's collateral, what of it is free, and all liens.
+	// Account returns one user's collateral, what of it is free, and all liens, brought up to date first.
 	Account(ctx context.Context, in *QueryAccountRequest, opts ...grpc.CallOption) (*QueryAccountResponse, error)
-	// Accounts lists all accounts.
+	// Accounts lists all accounts as they were last touched.
 	Accounts(ctx context.Context, in *QueryAccountsRequest, opts ...grpc.CallOption) (*QueryAccountsResponse, error)
-	// Liens lists one user's liens.
+	// Liens lists one user's liens, brought up to date first.
 	Liens(ctx context.Context, in *QueryLiensRequest, opts ...grpc.CallOption) (*QueryLiensResponse, error)
 }
 
@@ -541,11 +541,11 @@ func (c *queryClient) Liens(ctx context.Context, in *QueryLiensRequest, opts ...
 type QueryServer interface {
 	// Params returns the params and the vault's denom.
 	Params(context.Context, *QueryParamsRequest) (*QueryParamsResponse, error)
-	// Account returns one user's collateral, what of it is free, and all liens.
+	// Account returns one user's collateral, what of it is free, and all liens, brought up to date first.
 	Account(context.Context, *QueryAccountRequest) (*QueryAccountResponse, error)
-	// Accounts lists all accounts.
+	// Accounts lists all accounts as they were last touched.
 	Accounts(context.Context, *QueryAccountsRequest) (*QueryAccountsResponse, error)
-	// Liens lists one user's liens.
+	// Liens lists one user's liens, brought up to date first.
 	Liens(context.Context, *QueryLiensRequest) (*QueryLiensResponse, error)
 }
 

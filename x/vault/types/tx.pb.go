@@ -371,7 +371,7 @@ const _ = grpc.SupportPackageIsVersion4
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://godoc.org/google.golang.org/grpc#ClientConn.NewStream.
 type MsgClient interface {
-	// Deposit adds coins of the bond denom to the sender's collateral. Vesting coins are welcome.
+	// Deposit adds coins of the vault's denom to the sender's collateral. Vesting coins are welcome.
 	Deposit(ctx context.Context, in *MsgDeposit, opts ...grpc.CallOption) (*MsgDepositResponse, error)
 	// Withdraw takes free collateral out.
 	Withdraw(ctx context.Context, in *MsgWithdraw, opts ...grpc.CallOption) (*MsgWithdrawResponse, error)
@@ -416,7 +416,7 @@ func (c *msgClient) UpdateParams(ctx context.Context, in *MsgUpdateParams, opts 
 
 // MsgServer is the server API for Msg service.
 type MsgServer interface {
-	// Deposit adds coins of the bond denom to the sender's collateral. Vesting coins are welcome.
+	// Deposit adds coins of the vault's denom to the sender's collateral. Vesting coins are welcome.
 	Deposit(context.Context, *MsgDeposit) (*MsgDepositResponse, error)
 	// Withdraw takes free collateral out.
 	Withdraw(context.Context, *MsgWithdraw) (*MsgWithdrawResponse, error)
