@@ -1,0 +1,77 @@
+// Command demo runs Mesh Security between two real chains on this machine and tells what
+// happens. It drives the binaries meshd and rly and asks the nodes over HTTP; it shares no
+// code with them.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+const (
+	// unbondingPeriod of both chains: long enough for the light clients, short enough to watch.
+	unbondingPeriod = 45 * time.Second
+	votingPeriod    = 6 * time.Second
+	proposalDeposit = 10_000_000
+	// epochLength of virtual staking, in blocks.
+	epochLength = 20
+	// waitLimit is how long the demo waits for anything that should happen within seconds.
+	waitLimit = 90 * time.Second
+)
+
+func main() {
+	os.Exit(realMain())
+}
+
+func realMain() int {
+	meshd := flag.String("meshd", "build/meshd", "the chain binary")
+	rly := flag.String("rly", "build/rly", "the relayer binary")
+	vector := flag.String("vector", "tests/testdata/cross-stake-flow.json", "the amounts that must come out")
+	dir := flag.String("dir", "build/demo", "folder for the homes and logs of the processes")
+	keep := flag.Bool("keep", false, "leave the chains and the relayer running")
+	stop := flag.Bool("stop", false, "end what an earlier run with -keep has left running")
+	flag.Parse()
+
+	ui := newConsole(os.Stdout)
+	if *stop {
+		return exitCode(ui, stopKept(ui, *dir))
+	}
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	st, err := newStory(ui, *meshd, *rly, *vector, *dir)
+	if err != nil {
+		return exitCode(ui, err)
+	}
+	if err := st.tell(ctx); err != nil {
+		st.explain(err)
+		st.stop()
+		return exitCode(ui, err)
+	}
+	if *keep {
+		return exitCode(ui, st.leaveRunning())
+	}
+	st.stop()
+	return 0
+}
+
+func exitCode(ui *console, err error) int {
+	switch {
+	case err == nil:
+		return 0
+	case interrupted(err):
+		ui.say("\ninterrupted; everything has been stopped")
+		return 130
+	default:
+		fmt.Fprintln(os.Stderr, ui.paint(red, "demo: ")+err.Error())
+		return 1
+	}
+}
+
+// interrupted says whether the demo ended because somebody asked it to.
+func interrupted(err error) bool { return errors.Is(err, context.Canceled) }

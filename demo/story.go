@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// story is the whole demo: two chains, a relayer, one delegator.
+type story struct {
+	ui                 *console
+	dir                string
+	provider, consumer *chain
+	relayer            *relayer
+	flow               *flow
+
+	// Learned on the way. The ids of the two modules appear in all later commands.
+	consumerID, converterID string
+	// validators of the consumer, by moniker; the first two are lent to.
+	validators []validator
+	// voucher is the denom of the consumer's rewards on the provider.
+	voucher string
+	// entry is the unbonding of what alice takes back.
+	entry unbonding
+	// snapshots are the columns of the summary.
+	snapshots []snapshot
+}
+
+// chapter is a part of the story.
+type chapter struct {
+	title, about string
+	steps        []step
+}
+
+// step does something and checks it on the nodes; its result is one short line.
+type step struct {
+	title string
+	run   func(context.Context) (string, error)
+}
+
+func newStory(ui *console, meshd, rly, vector, dir string) (*story, error) {
+	for _, file := range []*string{&meshd, &rly, &dir} {
+		abs, err := filepath.Abs(*file)
+		if err != nil {
+			return nil, err
+		}
+		*file = abs
+	}
+	f, err := readFlow(vector)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	if dir, err = os.MkdirTemp(dir, runPrefix); err != nil {
+		return nil, err
+	}
+	if err := os.Mkdir(filepath.Join(dir, "logs"), 0o755); err != nil {
+		return nil, err
+	}
+	st := &story{
+		ui: ui, dir: dir, flow: f,
+		provider: &chain{
+			id: "provider-1", prefix: "prov", denom: "uprov", meshd: meshd,
+			stakes: []int64{100_000_000},
+			funds:  []fund{{key: adminKey, amount: 1_000_000_000}, {key: userKey, amount: 1_000_000_000}},
+		},
+		consumer: &chain{
+			id: "consumer-1", prefix: "cons", denom: "ucons", meshd: meshd,
+			stakes: []int64{200_000_000, 60_000_000},
+			funds:  []fund{{key: adminKey, amount: 1_000_000_000}},
+		},
+		relayer: &relayer{program: rly, home: filepath.Join(dir, "relayer"), logFile: filepath.Join(dir, "logs", "relayer.log")},
+	}
+	for _, c := range st.chains() {
+		if err := c.lay(dir); err != nil {
+			return nil, errors.Join(err, os.RemoveAll(dir))
+		}
+	}
+	return st, nil
+}
+
+func (st *story) chains() []*chain { return []*chain{st.provider, st.consumer} }
+
+// tell runs all chapters and stops at the first step that does not hold.
+func (st *story) tell(ctx context.Context) error {
+	st.ui.say("%s", st.ui.paint(bold, "Mesh Security: stake on one chain secures another"))
+	for _, ch := range []chapter{st.twoChains(), st.ibc(), st.deployment(), st.lending(), st.rewards(), st.leaving()} {
+		st.ui.chapter(ch.title, ch.about)
+		for _, s := range ch.steps {
+			if err := st.ui.step(s.title, func() (string, error) { return s.run(ctx) }); err != nil {
+				return fmt.Errorf("%s: %w", s.title, err)
+			}
+		}
+	}
+	if err := st.flow.done(); err != nil {
+		return err
+	}
+	return st.summary(ctx)
+}
+
+// alive fails when a process that should be running has ended.
+func (st *story) alive() error {
+	return errors.Join(st.provider.check(), st.consumer.check(), st.relayer.check())
+}
+
+// wait polls until cond returns nil.
+func (st *story) wait(ctx context.Context, cond func() error) error {
+	return eventually(ctx, st.alive, cond)
+}
+
+// blocks waits for n more blocks of a chain.
+func (st *story) blocks(ctx context.Context, c *chain, n int64) error {
+	start, _, err := c.latest(ctx)
+	if err != nil {
+		return err
+	}
+	return st.wait(ctx, func() error {
+		height, _, err := c.latest(ctx)
+		if err != nil {
+			return err
+		}
+		if height < start+n {
+			return fmt.Errorf("%s is at height %d, waiting for %d", c.id, height, start+n)
+		}
+		return nil
+	})
+}
