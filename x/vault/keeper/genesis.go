@@ -7,6 +7,7 @@ import (
 	"cosmossdk.io/errors"
 	"cosmossdk.io/math"
 	sdk "github.com/cosmos/cosmos-sdk/types"
+	authtypes "github.com/cosmos/cosmos-sdk/x/auth/types"
 
 	"github.com/mesh-security/mesh/x/vault/types"
 )
@@ -41,11 +42,30 @@ func (k *Keeper) InitGenesis(ctx context.Context, gs types.GenesisState) error {
 			return errors.Wrapf(types.ErrInvalidGenesis, "accounts[%d].collateral: the sum of all overflows", i)
 		}
 	}
-	account := k.accounts.GetModuleAccount(ctx, types.ModuleName)
-	if held := k.bank.GetBalance(ctx, account.GetAddress(), denom); held.Amount.LT(liquid) {
+	if held := k.bank.GetBalance(ctx, k.module, denom); held.Amount.LT(liquid) {
 		return errors.Wrapf(types.ErrInvalidGenesis, "accounts: their liquid collateral is %s%s, the module account %s holds only %s",
-			liquid, denom, account.GetAddress(), held)
+			liquid, denom, k.module, held)
 	}
+	return k.initModuleAccount(ctx)
+}
+
+// initModuleAccount creates the module account. On a chain that adds the vault in an upgrade anyone can have made an
+// ordinary account of it before, by sending coins to its address; nobody has a key for it, so it is replaced, keeping
+// its number.
+func (k *Keeper) initModuleAccount(ctx context.Context) error {
+	account := authtypes.NewEmptyModuleAccount(types.ModuleName)
+	existing := k.accounts.GetAccount(ctx, k.module)
+	switch existing.(type) {
+	case nil:
+		k.accounts.SetAccount(ctx, k.accounts.NewAccount(ctx, account))
+		return nil
+	case sdk.ModuleAccountI:
+		return nil
+	}
+	if err := account.SetAccountNumber(existing.GetAccountNumber()); err != nil {
+		return err
+	}
+	k.accounts.SetAccount(ctx, account)
 	return nil
 }
 

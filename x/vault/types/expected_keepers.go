@@ -11,8 +11,9 @@ import (
 type AccountKeeper interface {
 	AddressCodec() address.Codec
 	GetModuleAddress(module string) sdk.AccAddress
-	// GetModuleAccount creates the account if it does not exist yet.
-	GetModuleAccount(ctx context.Context, module string) sdk.ModuleAccountI
+	GetAccount(ctx context.Context, addr sdk.AccAddress) sdk.AccountI
+	NewAccount(ctx context.Context, account sdk.AccountI) sdk.AccountI
+	SetAccount(ctx context.Context, account sdk.AccountI)
 }
 
 // BankKeeper is what the vault needs of x/bank. The delegating forms track vesting, so that locked coins can be
