@@ -7,6 +7,8 @@ import (
 	minttypes "github.com/cosmos/cosmos-sdk/x/mint/types"
 	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
 	ibctransfertypes "github.com/cosmos/ibc-go/v8/modules/apps/transfer/types"
+
+	vaulttypes "github.com/mesh-security/mesh/x/vault/types"
 )
 
 // moduleAccounts are the accounts of modules and what they may do to the supply.
@@ -19,6 +21,7 @@ func moduleAccounts() map[string][]string {
 		stakingtypes.NotBondedPoolName: {authtypes.Burner, authtypes.Staking},
 		govtypes.ModuleName:            {authtypes.Burner},
 		ibctransfertypes.ModuleName:    {authtypes.Minter, authtypes.Burner},
+		vaulttypes.ModuleName:          nil,
 	}
 }
 

@@ -159,7 +159,9 @@ func (app *App) AppCodec() codec.Codec { return app.encoding.Codec }
 func (app *App) LegacyAmino() *codec.LegacyAmino { return app.encoding.Amino }
 
 // InterfaceRegistry resolves Any values.
-func (app *App) InterfaceRegistry() codectypes.InterfaceRegistry { return app.encoding.InterfaceRegistry }
+func (app *App) InterfaceRegistry() codectypes.InterfaceRegistry {
+	return app.encoding.InterfaceRegistry
+}
 
 // TxConfig encodes and signs transactions.
 func (app *App) TxConfig() client.TxConfig { return app.encoding.TxConfig }

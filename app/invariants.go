@@ -4,5 +4,5 @@ import "github.com/mesh-security/mesh/internal/invariant"
 
 // Invariants are all invariants of the mesh modules.
 func (app *App) Invariants() []invariant.Named {
-	return nil
+	return app.VaultKeeper.Invariants()
 }

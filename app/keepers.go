@@ -42,6 +42,8 @@ import (
 	ibcexported "github.com/cosmos/ibc-go/v8/modules/core/exported"
 	ibckeeper "github.com/cosmos/ibc-go/v8/modules/core/keeper"
 	"github.com/spf13/cast"
+
+	vaulttypes "github.com/mesh-security/mesh/x/vault/types"
 )
 
 // storeKeys names every persistent store.
@@ -51,6 +53,7 @@ func storeKeys() []string {
 		slashingtypes.StoreKey, govtypes.StoreKey, upgradetypes.StoreKey, feegrant.StoreKey, evidencetypes.StoreKey,
 		authzkeeper.StoreKey, consensustypes.StoreKey, circuittypes.StoreKey,
 		capabilitytypes.StoreKey, ibcexported.StoreKey, ibctransfertypes.StoreKey,
+		vaulttypes.StoreKey,
 	}
 }
 
@@ -72,6 +75,8 @@ type Keepers struct {
 	CapabilityKeeper *capabilitykeeper.Keeper
 	IBCKeeper        *ibckeeper.Keeper
 	TransferKeeper   ibctransferkeeper.Keeper
+
+	MeshKeepers
 
 	// ScopedIBCKeeper owns the ports' and channels' capabilities of core IBC.
 	ScopedIBCKeeper capabilitykeeper.ScopedKeeper
@@ -139,6 +144,7 @@ func newKeepers(app *App, appOpts servertypes.AppOptions, blocked map[string]boo
 	k.GovKeeper.SetLegacyRouter(legacy)
 
 	k.addIBC(app, authority)
+	k.addMesh(app, authority)
 	k.addHooks()
 	return k
 }

@@ -39,6 +39,9 @@ import (
 	ibc "github.com/cosmos/ibc-go/v8/modules/core"
 	ibcexported "github.com/cosmos/ibc-go/v8/modules/core/exported"
 	ibctm "github.com/cosmos/ibc-go/v8/modules/light-clients/07-tendermint"
+
+	"github.com/mesh-security/mesh/x/vault"
+	vaulttypes "github.com/mesh-security/mesh/x/vault/types"
 )
 
 // setModules builds the module managers. The legacy params subspaces are nil: they serve only migrations from versions
@@ -71,6 +74,7 @@ func (app *App) setModules() {
 		ibc.NewAppModule(app.IBCKeeper),
 		ibctm.NewAppModule(),
 		transfer.NewAppModule(app.TransferKeeper),
+		vault.NewAppModule(cdc, app.VaultKeeper),
 	)
 	app.BasicManager = module.NewBasicManagerFromManager(app.ModuleManager, map[string]module.AppModuleBasic{
 		genutiltypes.ModuleName: genutil.NewAppModuleBasic(genutiltypes.DefaultMessageValidator),
@@ -123,6 +127,7 @@ func (app *App) setModuleOrder() {
 		consensustypes.ModuleName,
 		circuittypes.ModuleName,
 		ibctransfertypes.ModuleName,
+		vaulttypes.ModuleName,
 		genutiltypes.ModuleName, // last: it delivers the genesis transactions, which may use any module
 	}
 	app.ModuleManager.SetOrderInitGenesis(genesis...)

@@ -1,0 +1,218 @@
+package twochain
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strconv"
+
+	abci "github.com/cometbft/cometbft/abci/types"
+	sdk "github.com/cosmos/cosmos-sdk/types"
+	clienttypes "github.com/cosmos/ibc-go/v8/modules/core/02-client/types"
+	channeltypes "github.com/cosmos/ibc-go/v8/modules/core/04-channel/types"
+	host "github.com/cosmos/ibc-go/v8/modules/core/24-host"
+)
+
+const (
+	// maxPerTx bounds the packets in one relayer transaction.
+	maxPerTx = 25
+	// maxRounds bounds Relay: chains that send for ever are a failure.
+	maxRounds = 50
+)
+
+// Packet is one packet a chain sent, and how far it got.
+type Packet struct {
+	channeltypes.Packet
+	// Received is true once the other chain has it, then Ack is its answer.
+	Received bool
+	Ack      []byte
+	// Done is true once the sender has the ack or the timeout.
+	Done bool
+}
+
+// Packets are all packets this chain ever sent, in order.
+func (c *Chain) Packets() []*Packet { return c.packets }
+
+// Unreceived are the sent packets that the other chain does not have yet, in order; timed out ones are not among them.
+func (c *Chain) Unreceived() []*Packet {
+	return c.filter(func(p *Packet) bool { return !p.Received && !p.Done })
+}
+
+// Unacknowledged are the sent packets whose ack waits on the other chain, in order.
+func (c *Chain) Unacknowledged() []*Packet {
+	return c.filter(func(p *Packet) bool { return p.Received && !p.Done })
+}
+
+func (c *Chain) filter(keep func(*Packet) bool) []*Packet {
+	var out []*Packet
+	for _, p := range c.packets {
+		if keep(p) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// follow keeps the packets' states by a block's events.
+func (c *Chain) follow(events []abci.Event) {
+	for _, e := range events {
+		switch e.Type {
+		case channeltypes.EventTypeSendPacket:
+			c.packets = append(c.packets, &Packet{Packet: parsePacket(e)})
+		case channeltypes.EventTypeWriteAck:
+			if p := c.counterparty.find(parsePacket(e)); p != nil {
+				p.Received, p.Ack = true, hexAttribute(e, channeltypes.AttributeKeyAckHex)
+			}
+		case channeltypes.EventTypeAcknowledgePacket, channeltypes.EventTypeTimeoutPacket:
+			if p := c.find(parsePacket(e)); p != nil {
+				p.Done = true
+			}
+		}
+	}
+}
+
+func (c *Chain) find(packet channeltypes.Packet) *Packet {
+	for _, p := range c.packets {
+		if p.SourcePort == packet.SourcePort && p.SourceChannel == packet.SourceChannel && p.Sequence == packet.Sequence {
+			return p
+		}
+	}
+	return nil
+}
+
+func parsePacket(e abci.Event) channeltypes.Packet {
+	sequence, _ := strconv.ParseUint(attribute(e, channeltypes.AttributeKeySequence), 10, 64)
+	timestamp, _ := strconv.ParseUint(attribute(e, channeltypes.AttributeKeyTimeoutTimestamp), 10, 64)
+	height, _ := clienttypes.ParseHeight(attribute(e, channeltypes.AttributeKeyTimeoutHeight))
+	return channeltypes.Packet{
+		Sequence:           sequence,
+		SourcePort:         attribute(e, channeltypes.AttributeKeySrcPort),
+		SourceChannel:      attribute(e, channeltypes.AttributeKeySrcChannel),
+		DestinationPort:    attribute(e, channeltypes.AttributeKeyDstPort),
+		DestinationChannel: attribute(e, channeltypes.AttributeKeyDstChannel),
+		Data:               hexAttribute(e, channeltypes.AttributeKeyDataHex),
+		TimeoutHeight:      height,
+		TimeoutTimestamp:   timestamp,
+	}
+}
+
+func hexAttribute(e abci.Event, key string) []byte {
+	bz, _ := hex.DecodeString(attribute(e, key))
+	return bz
+}
+
+func attribute(e abci.Event, key string) string {
+	for _, a := range e.Attributes {
+		if a.Key == key {
+			return a.Value
+		}
+	}
+	return ""
+}
+
+// Receive delivers packets that from sent to the other chain.
+func (n *Network) Receive(from *Chain, packets ...*Packet) error {
+	return n.submit(from.counterparty, packets, func(p *Packet, signer string) sdk.Msg {
+		proof, height := from.QueryProof(host.PacketCommitmentKey(p.SourcePort, p.SourceChannel, p.Sequence))
+		return channeltypes.NewMsgRecvPacket(p.Packet, proof, height, signer)
+	})
+}
+
+// Acknowledge delivers the acks of packets that from sent back to it.
+func (n *Network) Acknowledge(from *Chain, packets ...*Packet) error {
+	return n.submit(from, packets, func(p *Packet, signer string) sdk.Msg {
+		key := host.PacketAcknowledgementKey(p.DestinationPort, p.DestinationChannel, p.Sequence)
+		proof, height := from.counterparty.QueryProof(key)
+		return channeltypes.NewMsgAcknowledgement(p.Packet, p.Ack, proof, height, signer)
+	})
+}
+
+// Timeout proves to from that the other chain has not received packets in time. An ordered channel closes by it.
+func (n *Network) Timeout(from *Chain, packets ...*Packet) error {
+	return n.submit(from, packets, func(p *Packet, signer string) sdk.Msg {
+		to := from.counterparty
+		key := host.PacketReceiptKey(p.DestinationPort, p.DestinationChannel, p.Sequence)
+		next := p.Sequence
+		if channel, _ := to.App.IBCKeeper.ChannelKeeper.GetChannel(to.Ctx(), p.DestinationPort, p.DestinationChannel); channel.Ordering == channeltypes.ORDERED {
+			key = host.NextSequenceRecvKey(p.DestinationPort, p.DestinationChannel)
+			next, _ = to.App.IBCKeeper.ChannelKeeper.GetNextSequenceRecv(to.Ctx(), p.DestinationPort, p.DestinationChannel)
+		}
+		proof, height := to.QueryProof(key)
+		return channeltypes.NewMsgTimeout(p.Packet, next, proof, height, signer)
+	})
+}
+
+// CloseConfirm tells the other end of a channel that from's end is closed.
+func (n *Network) CloseConfirm(from *Chain, port, channel string) error {
+	end, found := from.App.IBCKeeper.ChannelKeeper.GetChannel(from.Ctx(), port, channel)
+	if !found {
+		return fmt.Errorf("no channel %s/%s on %s", port, channel, from.ChainID)
+	}
+	to := from.counterparty
+	if err := n.UpdateClient(to); err != nil {
+		return err
+	}
+	proof, height := from.QueryProof(host.ChannelKey(port, channel))
+	_, err := to.Deliver(to.Relayer, channeltypes.NewMsgChannelCloseConfirm(
+		end.Counterparty.PortId, end.Counterparty.ChannelId, proof, height, to.Relayer.String(),
+	))
+	return err
+}
+
+// submit updates the client on a chain and delivers one message per packet, several packets in a transaction.
+func (n *Network) submit(to *Chain, packets []*Packet, message func(*Packet, string) sdk.Msg) error {
+	for len(packets) > 0 {
+		chunk := packets[:min(len(packets), maxPerTx)]
+		packets = packets[len(chunk):]
+		update, err := n.updateMsg(to)
+		if err != nil {
+			return err
+		}
+		msgs := []sdk.Msg{update}
+		for _, p := range chunk {
+			msgs = append(msgs, message(p, to.Relayer.String()))
+		}
+		if _, err := to.Deliver(to.Relayer, msgs...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// RelayRecv delivers the next packets that from sent, n of them, all if n is 0, and says how many.
+func (n *Network) RelayRecv(from *Chain, count int) (int, error) {
+	packets := first(from.Unreceived(), count)
+	return len(packets), n.Receive(from, packets...)
+}
+
+// RelayAcks delivers the next acks to from, n of them, all if n is 0, and says how many.
+func (n *Network) RelayAcks(from *Chain, count int) (int, error) {
+	packets := first(from.Unacknowledged(), count)
+	return len(packets), n.Acknowledge(from, packets...)
+}
+
+func first(packets []*Packet, count int) []*Packet {
+	if count > 0 && count < len(packets) {
+		return packets[:count]
+	}
+	return packets
+}
+
+// Relay delivers all packets and acks in both directions until nothing is left, also what is sent meanwhile.
+func (n *Network) Relay() error {
+	for range maxRounds {
+		moved := 0
+		for _, step := range []func(*Chain, int) (int, error){n.RelayRecv, n.RelayAcks} {
+			for _, c := range []*Chain{n.Provider, n.Consumer} {
+				count, err := step(c, 0)
+				if err != nil {
+					return fmt.Errorf("relaying what %s sent: %w", c.ChainID, err)
+				}
+				moved += count
+			}
+		}
+		if moved == 0 {
+			return nil
+		}
+	}
+	return fmt.Errorf("packets are still being sent after %d rounds", maxRounds)
+}

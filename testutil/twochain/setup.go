@@ -1,0 +1,150 @@
+package twochain
+
+import (
+	"cosmossdk.io/math"
+	sdk "github.com/cosmos/cosmos-sdk/types"
+	channeltypes "github.com/cosmos/ibc-go/v8/modules/core/04-channel/types"
+	ibctesting "github.com/cosmos/ibc-go/v8/testing"
+	"github.com/stretchr/testify/require"
+
+	convertertypes "github.com/mesh-security/mesh/x/converter/types"
+	externaltypes "github.com/mesh-security/mesh/x/externalstaking/types"
+	virtualtypes "github.com/mesh-security/mesh/x/virtualstaking/types"
+)
+
+// Setup does everything up to the point where users can stake.
+func (n *Network) Setup() {
+	n.Helper()
+	n.Connect()
+	n.OpenTransfer()
+	n.CreateConverter()
+	n.RegisterConsumer()
+	n.AllowCounterparty()
+	n.OpenControl()
+	n.SetPrice()
+	n.SetMaxCap()
+	require.NoError(n, n.Relay())
+}
+
+// Connect creates the clients and the connection.
+func (n *Network) Connect() {
+	n.Connection = n.newPath()
+	n.Coordinator.SetupConnections(n.Connection)
+}
+
+// newPath has no connection yet. The clients know the true unbonding times.
+func (n *Network) newPath() *ibctesting.Path {
+	path := ibctesting.NewPath(n.Provider.TestChain, n.Consumer.TestChain)
+	for endpoint, counterparty := range map[*ibctesting.Endpoint]*Chain{
+		path.EndpointA: n.Consumer, path.EndpointB: n.Provider,
+	} {
+		config := ibctesting.NewTendermintConfig()
+		config.UnbondingPeriod = counterparty.cfg.UnbondingTime
+		config.TrustingPeriod = config.UnbondingPeriod * 2 / 3
+		endpoint.ClientConfig = config
+	}
+	return path
+}
+
+// NewChannelPath is a path for one more channel on the connection; the caller runs the handshake.
+func (n *Network) NewChannelPath(providerPort, consumerPort string, order channeltypes.Order, version string) *ibctesting.Path {
+	path := n.newPath()
+	for endpoint, like := range map[*ibctesting.Endpoint]*ibctesting.Endpoint{
+		path.EndpointA: n.Connection.EndpointA, path.EndpointB: n.Connection.EndpointB,
+	} {
+		endpoint.ClientID, endpoint.ConnectionID = like.ClientID, like.ConnectionID
+		endpoint.ChannelConfig.Order, endpoint.ChannelConfig.Version = order, version
+	}
+	path.EndpointA.ChannelConfig.PortID, path.EndpointB.ChannelConfig.PortID = providerPort, consumerPort
+	return path
+}
+
+// OpenTransfer opens an ICS20 channel.
+func (n *Network) OpenTransfer() {
+	n.Transfer = n.NewChannelPath(ibctesting.TransferPort, ibctesting.TransferPort, channeltypes.UNORDERED, "ics20-1")
+	n.Coordinator.CreateChannels(n.Transfer)
+}
+
+// CreateConverter creates the converter on the consumer, with its first user as admin.
+func (n *Network) CreateConverter() {
+	n.Helper()
+	res, err := n.Consumer.Deliver(n.ConverterAdmin(), &convertertypes.MsgCreateConverter{
+		Sender:          n.ConverterAdmin().String(),
+		ConnectionID:    n.Connection.EndpointB.ConnectionID,
+		ProviderDenom:   n.Provider.Denom,
+		Discount:        n.cfg.Discount,
+		TransferChannel: n.Transfer.EndpointB.ChannelID,
+	})
+	require.NoError(n, err)
+	created := Response[convertertypes.MsgCreateConverterResponse](n.Consumer, res)
+	n.ConverterID = created.ConverterID
+	n.Control = n.NewChannelPath("", created.Port, channeltypes.ORDERED, "")
+}
+
+// RegisterConsumer registers the consumer on the provider, with the provider's first user as admin.
+func (n *Network) RegisterConsumer() {
+	n.Helper()
+	period := n.cfg.UnbondingPeriod
+	if period == 0 {
+		period = n.cfg.Consumer.UnbondingTime
+	}
+	res, err := n.Provider.Deliver(n.ConsumerAdmin(), &externaltypes.MsgRegisterConsumer{
+		Sender:           n.ConsumerAdmin().String(),
+		Name:             "consumer",
+		ConnectionID:     n.Connection.EndpointA.ConnectionID,
+		CounterpartyPort: n.Control.EndpointB.ChannelConfig.PortID,
+		TransferChannel:  n.Transfer.EndpointA.ChannelID,
+		UnbondingPeriod:  period,
+		SlashFraction:    n.cfg.SlashFraction,
+		MinStake:         math.OneInt(),
+	})
+	require.NoError(n, err)
+	registered := Response[externaltypes.MsgRegisterConsumerResponse](n.Provider, res)
+	n.ConsumerID = registered.ConsumerID
+	n.Control.EndpointA.ChannelConfig.PortID = registered.Port
+}
+
+// AllowCounterparty names the provider's end to the converter.
+func (n *Network) AllowCounterparty() {
+	n.Helper()
+	_, err := n.Consumer.Deliver(n.ConverterAdmin(), &convertertypes.MsgUpdateConverter{
+		Sender:           n.ConverterAdmin().String(),
+		ConverterID:      n.ConverterID,
+		CounterpartyPort: n.Control.EndpointA.ChannelConfig.PortID,
+	})
+	require.NoError(n, err)
+}
+
+// OpenControl runs the handshake of the control channel, which the consumer begins.
+func (n *Network) OpenControl() {
+	n.Helper()
+	require.NoError(n, n.Control.EndpointB.ChanOpenInit())
+	require.NoError(n, n.Control.EndpointA.ChanOpenTry())
+	require.NoError(n, n.Control.EndpointB.ChanOpenAck())
+	require.NoError(n, n.Control.EndpointA.ChanOpenConfirm())
+}
+
+// SetPrice feeds the configured price.
+func (n *Network) SetPrice() {
+	n.Helper()
+	_, err := n.Consumer.Deliver(n.ConverterAdmin(), &convertertypes.MsgSetPrice{
+		Sender: n.ConverterAdmin().String(), ConverterID: n.ConverterID, Price: n.cfg.Price,
+	})
+	require.NoError(n, err)
+}
+
+// SetMaxCap lets the consumer's governance authorise the configured cap.
+func (n *Network) SetMaxCap() {
+	n.Helper()
+	require.NoError(n, n.Consumer.Execute(&virtualtypes.MsgSetMaxCap{
+		Authority:   Authority(),
+		ConverterID: n.ConverterID,
+		MaxCap:      sdk.NewCoin(n.Consumer.Denom, n.cfg.MaxCap),
+	}))
+}
+
+// ConsumerAdmin is the admin of the registration, an account of the provider.
+func (n *Network) ConsumerAdmin() Account { return n.Provider.Users[0] }
+
+// ConverterAdmin is the admin of the converter, an account of the consumer.
+func (n *Network) ConverterAdmin() Account { return n.Consumer.Users[0] }
