@@ -1,0 +1,213 @@
+package keeper
+
+import (
+	"errors"
+
+	"cosmossdk.io/collections"
+	"cosmossdk.io/math"
+	"github.com/cosmos/cosmos-sdk/telemetry"
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"github.com/mesh-security/mesh/internal/isolate"
+	"github.com/mesh-security/mesh/x/control"
+	"github.com/mesh-security/mesh/x/externalstaking/types"
+)
+
+const (
+	outcomeAccepted = "accepted"
+	outcomeRefused  = "refused"
+	outcomeTimedOut = "timed out"
+)
+
+// batchResult is what became of a batch.
+type batchResult struct {
+	outcome string
+	// refused says why none of its entries was taken; empty after a result acknowledgement.
+	refused string
+	// ack holds the single rejections and the consumer's total, after a result acknowledgement.
+	ack control.StakeSyncAck
+}
+
+// AckBatch ends a batch the consumer has processed. A channel's acknowledgement must never fail, so neither does this:
+// whatever cannot be done is an event.
+func (k *Keeper) AckBatch(ctx sdk.Context, channelID string, sequence uint64, ack control.StakeSyncAck) {
+	k.endBatch(ctx, channelID, sequence, batchResult{outcome: outcomeAccepted, ack: ack})
+}
+
+// RefuseBatch ends a batch the consumer answered with an error, or with something this protocol does not know: nothing
+// of it counts there.
+func (k *Keeper) RefuseBatch(ctx sdk.Context, channelID string, sequence uint64, reason string) {
+	k.endBatch(ctx, channelID, sequence, batchResult{outcome: outcomeRefused, refused: reason})
+}
+
+// TimeoutBatch ends a batch that is proven never to have been received.
+func (k *Keeper) TimeoutBatch(ctx sdk.Context, channelID string, sequence uint64) {
+	k.endBatch(ctx, channelID, sequence, batchResult{outcome: outcomeTimedOut, refused: outcomeTimedOut})
+}
+
+func (k *Keeper) endBatch(ctx sdk.Context, channelID string, sequence uint64, result batchResult) {
+	key, err := k.BatchBySequence.Get(ctx, collections.Join(channelID, sequence))
+	if errors.Is(err, collections.ErrNotFound) {
+		k.Logger(ctx).Info("no batch in flight for this packet", "channel", channelID, "sequence", sequence, "outcome", result.outcome)
+		return
+	}
+	if err == nil {
+		err = isolate.Try(ctx, func(ctx sdk.Context) error { return k.resolveBatch(ctx, key, result) })
+	}
+	if err != nil {
+		k.reportOutboxFailure(ctx, key.K1(), err)
+	}
+	telemetry.IncrCounter(1, types.ModuleName, "batches", "resolved")
+}
+
+func (k *Keeper) resolveBatch(ctx sdk.Context, key batchKey, result batchResult) error {
+	batch, err := k.Batches.Get(ctx, key)
+	if err != nil {
+		return err
+	}
+	consumer, err := k.GetConsumer(ctx, key.K1())
+	if err != nil {
+		return err
+	}
+	outbox, err := k.loadOutbox(ctx, key.K1())
+	if err != nil {
+		return err
+	}
+	if err := k.Batches.Remove(ctx, key); err != nil {
+		return err
+	}
+	if err := k.BatchBySequence.Remove(ctx, collections.Join(batch.ChannelID, batch.Sequence)); err != nil {
+		return err
+	}
+	rejected := k.rejections(ctx, batch, consumer.ID, result.ack)
+	users, err := k.sentUsers(ctx, key)
+	if err != nil {
+		return err
+	}
+	for _, entry := range batch.Entries {
+		r := resolution{consumer: consumer, batchID: batch.ID, refused: result.refused}
+		if reason, ok := rejected[entry.Validator]; ok {
+			r.refused = reason
+		}
+		if err := k.resolveEntry(ctx, r, entry, users[entry.Validator], &outbox); err != nil {
+			return err
+		}
+	}
+	if result.refused != "" || len(rejected) > 0 {
+		outbox.BackOff(ctx.BlockHeight())
+	} else {
+		outbox.Failures, outbox.RetryHeight = 0, 0
+	}
+	if err := k.Outboxes.Set(ctx, consumer.ID, outbox); err != nil {
+		return err
+	}
+	if err := emit(ctx, &types.EventBatchResolved{
+		ConsumerID: consumer.ID, BatchID: batch.ID, Outcome: result.outcome, Rejected: uint32(len(rejected)),
+	}); err != nil {
+		return err
+	}
+	if result.refused != "" {
+		return nil
+	}
+	return k.detectDrift(ctx, consumer.ID, outbox.Synced, result.ack.Total)
+}
+
+// rejections maps the validators whose entry was not applied to the reason. A name that was not sent is reported and
+// ignored.
+func (k *Keeper) rejections(ctx sdk.Context, batch types.Batch, consumerID uint64, ack control.StakeSyncAck) map[string]string {
+	if len(ack.Rejected) == 0 {
+		return nil
+	}
+	sent := make(map[string]bool, len(batch.Entries))
+	for _, entry := range batch.Entries {
+		sent[entry.Validator] = true
+	}
+	rejected := make(map[string]string)
+	for _, r := range ack.Rejected {
+		if !sent[r.Validator] {
+			k.reportSkipped(ctx, consumerID, r.Validator, "rejected but not in the batch")
+			continue
+		}
+		rejected[r.Validator] = "rejected: " + r.Reason.String()
+	}
+	return rejected
+}
+
+// sentUsers lists the users with operations in a batch, by validator.
+func (k *Keeper) sentUsers(ctx sdk.Context, key batchKey) (map[string][]sdk.AccAddress, error) {
+	users := make(map[string][]sdk.AccAddress)
+	err := k.SentOps.Walk(ctx, collections.NewSuperPrefixedTripleRange[uint64, uint64, collections.Pair[string, sdk.AccAddress]](key.K1(), key.K2()),
+		func(sent sentKey) (bool, error) {
+			validator := sent.K3().K1()
+			users[validator] = append(users[validator], sent.K3().K2())
+			return false, nil
+		})
+	return users, err
+}
+
+// resolveEntry ends one validator's entry of a batch with all operations it carried.
+func (k *Keeper) resolveEntry(
+	ctx sdk.Context, r resolution, entry control.StakeEntry, users []sdk.AccAddress, outbox *types.OutboxState,
+) error {
+	pool, err := k.loadPool(ctx, r.consumer.ID, entry.Validator)
+	if err != nil {
+		return err
+	}
+	if r.validator, err = k.loadValidator(ctx, r.consumer.ID, entry.Validator); err != nil {
+		return err
+	}
+	for _, user := range users {
+		resolved := pool
+		err := isolate.Try(ctx, func(ctx sdk.Context) error {
+			return k.resolveSent(ctx, r, collections.Join3(user, r.consumer.ID, entry.Validator), &resolved)
+		})
+		if err != nil {
+			// One user's odd state never stops another's: these operations stay where they are.
+			k.reportSkipped(ctx, r.consumer.ID, entry.Validator, "operation of "+user.String()+": "+err.Error())
+			continue
+		}
+		pool = resolved
+	}
+	if r.refused == "" {
+		outbox.Synced = outbox.Synced.Add(entry.Stake).Sub(pool.Synced)
+		pool.Synced = entry.Stake
+	}
+	pool.BatchID = 0
+	// Whoever stakes first into an empty pool gets what was held over.
+	pool.Distribute()
+	if err := k.savePool(ctx, r.consumer.ID, entry.Validator, pool); err != nil {
+		return err
+	}
+	return k.markDirty(ctx, r.consumer.ID, entry.Validator, pool)
+}
+
+func (k *Keeper) resolveSent(ctx sdk.Context, r resolution, key positionKey, pool *types.Pool) error {
+	position, err := k.Positions.Get(ctx, key)
+	if err != nil {
+		return err
+	}
+	stake, unstake := position.SentStake, position.SentUnstake
+	position.SentStake, position.SentUnstake = nil, nil
+	if err := k.resolve(ctx, r, key, &position, pool, stake, unstake); err != nil {
+		return err
+	}
+	if err := k.SentOps.Remove(ctx, collections.Join3(key.K2(), r.batchID, collections.Join(key.K3(), key.K1()))); err != nil {
+		return err
+	}
+	return k.savePosition(ctx, key, position, pool)
+}
+
+// detectDrift compares the consumer's total with the sum of what it accepted. That is only possible while nothing else
+// is in flight.
+func (k *Keeper) detectDrift(ctx sdk.Context, consumerID uint64, expected, reported math.Int) error {
+	inFlight := false
+	err := k.Batches.Walk(ctx, collections.NewPrefixedPairRange[uint64, uint64](consumerID), func(batchKey, types.Batch) (bool, error) {
+		inFlight = true
+		return true, nil
+	})
+	if err != nil || inFlight || expected.Equal(reported) {
+		return err
+	}
+	telemetry.IncrCounter(1, types.ModuleName, "drift")
+	return emit(ctx, &types.EventDriftDetected{ConsumerID: consumerID, Expected: expected.String(), Reported: reported.String()})
+}

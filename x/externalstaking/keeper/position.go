@@ -1,0 +1,78 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+
+	"cosmossdk.io/collections"
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"github.com/mesh-security/mesh/x/externalstaking/types"
+)
+
+// loadPosition returns a position, a new one if the user has none there.
+func (k *Keeper) loadPosition(ctx context.Context, key positionKey) (position types.Position, isNew bool, err error) {
+	position, err = k.Positions.Get(ctx, key)
+	if errors.Is(err, collections.ErrNotFound) {
+		return types.NewPosition(), true, nil
+	}
+	return position, false, err
+}
+
+// savePosition writes a position, or deletes it and counts it out of its pool once nothing of it is left. The caller
+// saves the pool.
+func (k *Keeper) savePosition(ctx context.Context, key positionKey, position types.Position, pool *types.Pool) error {
+	if position.Empty() {
+		unbonding, err := k.Unbondings.Has(ctx, key)
+		if err != nil {
+			return err
+		}
+		if !unbonding {
+			return k.deletePosition(ctx, key, pool)
+		}
+	}
+	return k.Positions.Set(ctx, key, position)
+}
+
+func (k *Keeper) deletePosition(ctx context.Context, key positionKey, pool *types.Pool) error {
+	if err := k.Positions.Remove(ctx, key); err != nil {
+		return err
+	}
+	pool.Positions--
+	if pool.Positions > 0 {
+		return nil
+	}
+	return k.poolEmptied(ctx, key.K2(), key.K3())
+}
+
+// enqueue gives the position's queued operations a place in the outbox unless they have one.
+func (k *Keeper) enqueue(ctx context.Context, key positionKey, position *types.Position) error {
+	if position.QueueSequence != 0 {
+		return nil
+	}
+	last, err := k.QueueSequence.Next(ctx)
+	if err != nil {
+		return err
+	}
+	// 0 stands for no place.
+	position.QueueSequence = last + 1
+	return k.Queue.Set(ctx, collections.Join3(key.K2(), key.K3(), position.QueueSequence), key.K1())
+}
+
+// dequeue gives the place in the outbox back.
+func (k *Keeper) dequeue(ctx context.Context, key positionKey, position *types.Position) error {
+	place := collections.Join3(key.K2(), key.K3(), position.QueueSequence)
+	position.QueueSequence = 0
+	return k.Queue.Remove(ctx, place)
+}
+
+// hasRoomForPosition is true if the user has fewer than limit positions on the consumer.
+func (k *Keeper) hasRoomForPosition(ctx context.Context, user sdk.AccAddress, consumerID uint64, limit uint32) (bool, error) {
+	n := uint32(0)
+	err := k.Positions.Walk(ctx, collections.NewSuperPrefixedTripleRange[sdk.AccAddress, uint64, string](user, consumerID),
+		func(positionKey, types.Position) (bool, error) {
+			n++
+			return n >= limit, nil
+		})
+	return n < limit, err
+}

@@ -1,0 +1,160 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"cosmossdk.io/collections"
+	"cosmossdk.io/math"
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"github.com/mesh-security/mesh/internal/isolate"
+	"github.com/mesh-security/mesh/x/externalstaking/types"
+)
+
+const (
+	// releaseGas bounds the work for one position in the unbonding queue.
+	releaseGas = 5_000_000
+	// releaseRetry is how long a position waits whose release failed, so that it cannot hold up the others.
+	releaseRetry = time.Hour
+)
+
+// addUnbonding adds an entry to a position and returns when it will be released.
+func (k *Keeper) addUnbonding(ctx context.Context, key positionKey, entry types.UnbondingEntry) (time.Time, error) {
+	unbonding, err := k.Unbondings.Get(ctx, key)
+	if err != nil && !errors.Is(err, collections.ErrNotFound) {
+		return time.Time{}, err
+	}
+	params, err := k.Params.Get(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	release, joined := unbonding.Add(entry, params.MaxEntriesPerPosition)
+	if joined != nil && !joined.Equal(release) {
+		if err := k.UnbondingQueue.Remove(ctx, collections.Join(*joined, key)); err != nil {
+			return time.Time{}, err
+		}
+	}
+	if err := k.UnbondingQueue.Set(ctx, collections.Join(release, key)); err != nil {
+		return time.Time{}, err
+	}
+	return release, k.Unbondings.Set(ctx, key, unbonding)
+}
+
+// releaseDue removes the due entries of one position and returns their sum and number. The caller releases the lien.
+func (k *Keeper) releaseDue(ctx context.Context, key positionKey, unbonding types.Unbonding) (math.Int, int, error) {
+	released := math.ZeroInt()
+	due := unbonding.TakeDue(sdk.UnwrapSDKContext(ctx).BlockTime())
+	if len(due) == 0 {
+		return released, 0, nil
+	}
+	user, err := k.accountKeeper.AddressCodec().BytesToString(key.K1())
+	if err != nil {
+		return released, 0, err
+	}
+	for _, entry := range due {
+		if err := k.UnbondingQueue.Remove(ctx, collections.Join(entry.ReleaseTime, key)); err != nil {
+			return released, 0, err
+		}
+		released = released.Add(entry.Amount)
+		if err := emit(ctx, &types.EventUnbondingReleased{
+			User: user, ConsumerID: key.K2(), Validator: key.K3(), Amount: entry.Amount.String(),
+		}); err != nil {
+			return released, 0, err
+		}
+	}
+	if len(unbonding.Entries) > 0 {
+		return released, len(due), k.Unbondings.Set(ctx, key, unbonding)
+	}
+	if err := k.Unbondings.Remove(ctx, key); err != nil {
+		return released, 0, err
+	}
+	return released, len(due), k.forgetEmptyPosition(ctx, key)
+}
+
+// forgetEmptyPosition deletes a position whose last entry has gone if it holds nothing else.
+func (k *Keeper) forgetEmptyPosition(ctx context.Context, key positionKey) error {
+	position, err := k.Positions.Get(ctx, key)
+	if err != nil || !position.Empty() {
+		return err
+	}
+	pool, err := k.loadPool(ctx, key.K2(), key.K3())
+	if err != nil {
+		return err
+	}
+	if err := k.savePosition(ctx, key, position, &pool); err != nil {
+		return err
+	}
+	return k.savePool(ctx, key.K2(), key.K3(), pool)
+}
+
+// releaseMatured works through the unbonding queue, at most budget entries (one position may exceed it by its own
+// bound), and returns what is left of the budget.
+func (k *Keeper) releaseMatured(ctx sdk.Context, budget int) (int, error) {
+	due, err := k.dueKeys(ctx, budget)
+	if err != nil {
+		return budget, err
+	}
+	for _, wake := range due {
+		if budget <= 0 {
+			break
+		}
+		key, released := wake.K2(), 0
+		err := isolate.WithGas(ctx, releaseGas, func(ctx sdk.Context) (err error) {
+			// Entries released before their own wake-up leave theirs behind.
+			if err := k.UnbondingQueue.Remove(ctx, wake); err != nil {
+				return err
+			}
+			released, err = k.releasePosition(ctx, key)
+			return err
+		})
+		if err != nil {
+			k.reportSkipped(ctx, key.K2(), key.K3(), "release: "+err.Error())
+			if err := k.postponeRelease(ctx, wake); err != nil {
+				return budget, err
+			}
+		}
+		// A key of entries that were released together with earlier ones still costs a look.
+		budget -= max(released, 1)
+	}
+	return budget, nil
+}
+
+// dueKeys collects up to limit positions that wait for their time at or before this block's.
+func (k *Keeper) dueKeys(ctx sdk.Context, limit int) ([]collections.Pair[time.Time, positionKey], error) {
+	var due []collections.Pair[time.Time, positionKey]
+	now := ctx.BlockTime()
+	err := k.UnbondingQueue.Walk(ctx, nil, func(wake collections.Pair[time.Time, positionKey]) (bool, error) {
+		if len(due) >= limit || wake.K1().After(now) {
+			return true, nil
+		}
+		due = append(due, wake)
+		return false, nil
+	})
+	return due, err
+}
+
+func (k *Keeper) releasePosition(ctx sdk.Context, key positionKey) (int, error) {
+	unbonding, err := k.Unbondings.Get(ctx, key)
+	if errors.Is(err, collections.ErrNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	amount, n, err := k.releaseDue(ctx, key, unbonding)
+	if err != nil || n == 0 {
+		return 0, err
+	}
+	return n, k.vault.Release(ctx, key.K1(), types.LienID(key.K2()), amount)
+}
+
+// postponeRelease makes a position whose release failed try again later. The queue's time is only a wake-up: what is
+// due is always read from the entries.
+func (k *Keeper) postponeRelease(ctx sdk.Context, wake collections.Pair[time.Time, positionKey]) error {
+	if err := k.UnbondingQueue.Remove(ctx, wake); err != nil {
+		return err
+	}
+	return k.UnbondingQueue.Set(ctx, collections.Join(ctx.BlockTime().Add(releaseRetry), wake.K2()))
+}

@@ -1,0 +1,58 @@
+package types
+
+import (
+	"sort"
+	"time"
+
+	"cosmossdk.io/math"
+)
+
+// Total is the sum of all entries.
+func (u Unbonding) Total() math.Int {
+	total := math.ZeroInt()
+	for _, e := range u.Entries {
+		total = total.Add(e.Amount)
+	}
+	return total
+}
+
+// Add adds an entry in order of release and returns the time it is released at. Entries released at the same time
+// merge. With max entries there already, the new one joins the latest, and both are released at the later of the two
+// times; joined is then the former time of the latest.
+func (u *Unbonding) Add(e UnbondingEntry, max uint32) (release time.Time, joined *time.Time) {
+	i := sort.Search(len(u.Entries), func(i int) bool { return !u.Entries[i].ReleaseTime.Before(e.ReleaseTime) })
+	if i < len(u.Entries) && u.Entries[i].ReleaseTime.Equal(e.ReleaseTime) {
+		u.Entries[i] = u.Entries[i].merge(e)
+		return e.ReleaseTime, nil
+	}
+	if n := len(u.Entries); n > 0 && n >= int(max) {
+		former := u.Entries[n-1].ReleaseTime
+		u.Entries[n-1] = u.Entries[n-1].merge(e)
+		return u.Entries[n-1].ReleaseTime, &former
+	}
+	u.Entries = append(u.Entries, UnbondingEntry{})
+	copy(u.Entries[i+1:], u.Entries[i:])
+	u.Entries[i] = e
+	return e.ReleaseTime, nil
+}
+
+// TakeDue removes the entries whose release time is not after now.
+func (u *Unbonding) TakeDue(now time.Time) []UnbondingEntry {
+	i := sort.Search(len(u.Entries), func(i int) bool { return u.Entries[i].ReleaseTime.After(now) })
+	due := u.Entries[:i:i]
+	u.Entries = u.Entries[i:]
+	return due
+}
+
+// merge is one entry for both, as hard to leave as the harder of the two: the later time, and the later batch, where
+// none (0) means that no confirmation by the consumer can ever shorten its exposure.
+func (e UnbondingEntry) merge(other UnbondingEntry) UnbondingEntry {
+	e.Amount = e.Amount.Add(other.Amount)
+	if other.ReleaseTime.After(e.ReleaseTime) {
+		e.ReleaseTime = other.ReleaseTime
+	}
+	if other.BatchID == 0 || (e.BatchID != 0 && other.BatchID > e.BatchID) {
+		e.BatchID = other.BatchID
+	}
+	return e
+}
