@@ -20,11 +20,11 @@ help: ## show this list
 
 .PHONY: build
 build: ## build the node, build/meshd
-	go build -trimpath -ldflags '$(LDFLAGS)' -o build/meshd ./cmd/meshd
+	go build -ldflags '$(LDFLAGS)' -o build/meshd ./cmd/meshd
 
 .PHONY: install
 install: ## install meshd into GOPATH/bin
-	go install -trimpath -ldflags '$(LDFLAGS)' ./cmd/meshd
+	go install -ldflags '$(LDFLAGS)' ./cmd/meshd
 
 .PHONY: test
 test: ## all tests: unit, two chains, property

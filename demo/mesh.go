@@ -110,26 +110,6 @@ func (st *story) virtual(ctx context.Context, i int, height int64) (string, erro
 	return "0", nil
 }
 
-// counted is the provider stake the consumer counts for its i-th validator after a block.
-func (st *story) counted(ctx context.Context, i int, height int64) (string, error) {
-	var reply struct {
-		Stake []struct {
-			Validator string `json:"validator"`
-			Stake     string `json:"stake"`
-		} `json:"stake"`
-	}
-	path := fmt.Sprintf("/mesh/converter/v1/converters/%s/remote_stake", st.converterID)
-	if err := st.consumer.restAt(ctx, path, height, &reply); err != nil {
-		return "", err
-	}
-	for _, s := range reply.Stake {
-		if s.Validator == st.validators[i].Operator {
-			return s.Stake, nil
-		}
-	}
-	return "0", nil
-}
-
 // power CometBFT gives the consumer's i-th validator.
 func (st *story) power(ctx context.Context, i int) (int64, error) {
 	powers, err := st.consumer.powers(ctx)

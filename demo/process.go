@@ -57,7 +57,10 @@ func startProcess(name, logFile, program string, args ...string) (*process, erro
 func (p *process) exited() error {
 	select {
 	case <-p.done:
-		return fmt.Errorf("%s ended by itself: %v", p.name, p.err)
+		if p.err == nil {
+			return fmt.Errorf("%s ended by itself", p.name)
+		}
+		return fmt.Errorf("%s ended by itself: %w", p.name, p.err)
 	default:
 		return nil
 	}
