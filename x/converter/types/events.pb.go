@@ -460,6 +460,67 @@ func (m *EventStakeRejected) GetReason() control.RejectReason {
 	return control.RejectUnspecified
 }
 
+// EventStakeSyncRefused is emitted when a packet was answered with an error and changed nothing.
+type EventStakeSyncRefused struct {
+	ConverterID uint64 `protobuf:"varint,1,opt,name=converter_id,json=converterId,proto3" json:"converter_id,omitempty"`
+	Sequence    uint64 `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	Reason      string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+}
+
+func (m *EventStakeSyncRefused) Reset()         { *m = EventStakeSyncRefused{} }
+func (m *EventStakeSyncRefused) String() string { return proto.CompactTextString(m) }
+func (*EventStakeSyncRefused) ProtoMessage()    {}
+func (*EventStakeSyncRefused) Descriptor() ([]byte, []int) {
+	return fileDescriptor_a0a4ee991f4e8425, []int{7}
+}
+func (m *EventStakeSyncRefused) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventStakeSyncRefused) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventStakeSyncRefused.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventStakeSyncRefused) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventStakeSyncRefused.Merge(m, src)
+}
+func (m *EventStakeSyncRefused) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventStakeSyncRefused) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventStakeSyncRefused.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventStakeSyncRefused proto.InternalMessageInfo
+
+func (m *EventStakeSyncRefused) GetConverterID() uint64 {
+	if m != nil {
+		return m.ConverterID
+	}
+	return 0
+}
+
+func (m *EventStakeSyncRefused) GetSequence() uint64 {
+	if m != nil {
+		return m.Sequence
+	}
+	return 0
+}
+
+func (m *EventStakeSyncRefused) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
 // EventValidatorsReported is emitted for every ValidatorSync sent.
 type EventValidatorsReported struct {
 	ConverterID uint64 `protobuf:"varint,1,opt,name=converter_id,json=converterId,proto3" json:"converter_id,omitempty"`
@@ -472,7 +533,7 @@ func (m *EventValidatorsReported) Reset()         { *m = EventValidatorsReported
 func (m *EventValidatorsReported) String() string { return proto.CompactTextString(m) }
 func (*EventValidatorsReported) ProtoMessage()    {}
 func (*EventValidatorsReported) Descriptor() ([]byte, []int) {
-	return fileDescriptor_a0a4ee991f4e8425, []int{7}
+	return fileDescriptor_a0a4ee991f4e8425, []int{8}
 }
 func (m *EventValidatorsReported) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -529,6 +590,138 @@ func (m *EventValidatorsReported) GetFull() bool {
 	return false
 }
 
+// EventReportRefused is emitted when the provider answered a ValidatorSync with an error.
+type EventReportRefused struct {
+	ConverterID uint64 `protobuf:"varint,1,opt,name=converter_id,json=converterId,proto3" json:"converter_id,omitempty"`
+	Sequence    uint64 `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	Reason      string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+}
+
+func (m *EventReportRefused) Reset()         { *m = EventReportRefused{} }
+func (m *EventReportRefused) String() string { return proto.CompactTextString(m) }
+func (*EventReportRefused) ProtoMessage()    {}
+func (*EventReportRefused) Descriptor() ([]byte, []int) {
+	return fileDescriptor_a0a4ee991f4e8425, []int{9}
+}
+func (m *EventReportRefused) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventReportRefused) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventReportRefused.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventReportRefused) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventReportRefused.Merge(m, src)
+}
+func (m *EventReportRefused) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventReportRefused) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventReportRefused.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventReportRefused proto.InternalMessageInfo
+
+func (m *EventReportRefused) GetConverterID() uint64 {
+	if m != nil {
+		return m.ConverterID
+	}
+	return 0
+}
+
+func (m *EventReportRefused) GetSequence() uint64 {
+	if m != nil {
+		return m.Sequence
+	}
+	return 0
+}
+
+func (m *EventReportRefused) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
+// EventRewardsAdded is emitted when rewards of one validator were taken over.
+type EventRewardsAdded struct {
+	ConverterID uint64 `protobuf:"varint,1,opt,name=converter_id,json=converterId,proto3" json:"converter_id,omitempty"`
+	Validator   string `protobuf:"bytes,2,opt,name=validator,proto3" json:"validator,omitempty"`
+	// amount waits to be sent to the provider.
+	Amount string `protobuf:"bytes,3,opt,name=amount,proto3" json:"amount,omitempty"`
+	// community_pool is what does not travel.
+	CommunityPool string `protobuf:"bytes,4,opt,name=community_pool,json=communityPool,proto3" json:"community_pool,omitempty"`
+}
+
+func (m *EventRewardsAdded) Reset()         { *m = EventRewardsAdded{} }
+func (m *EventRewardsAdded) String() string { return proto.CompactTextString(m) }
+func (*EventRewardsAdded) ProtoMessage()    {}
+func (*EventRewardsAdded) Descriptor() ([]byte, []int) {
+	return fileDescriptor_a0a4ee991f4e8425, []int{10}
+}
+func (m *EventRewardsAdded) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventRewardsAdded) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventRewardsAdded.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventRewardsAdded) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventRewardsAdded.Merge(m, src)
+}
+func (m *EventRewardsAdded) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventRewardsAdded) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventRewardsAdded.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventRewardsAdded proto.InternalMessageInfo
+
+func (m *EventRewardsAdded) GetConverterID() uint64 {
+	if m != nil {
+		return m.ConverterID
+	}
+	return 0
+}
+
+func (m *EventRewardsAdded) GetValidator() string {
+	if m != nil {
+		return m.Validator
+	}
+	return ""
+}
+
+func (m *EventRewardsAdded) GetAmount() string {
+	if m != nil {
+		return m.Amount
+	}
+	return ""
+}
+
+func (m *EventRewardsAdded) GetCommunityPool() string {
+	if m != nil {
+		return m.CommunityPool
+	}
+	return ""
+}
+
 // EventRewardsSent is emitted for every reward transfer sent.
 type EventRewardsSent struct {
 	ConverterID uint64 `protobuf:"varint,1,opt,name=converter_id,json=converterId,proto3" json:"converter_id,omitempty"`
@@ -541,7 +734,7 @@ func (m *EventRewardsSent) Reset()         { *m = EventRewardsSent{} }
 func (m *EventRewardsSent) String() string { return proto.CompactTextString(m) }
 func (*EventRewardsSent) ProtoMessage()    {}
 func (*EventRewardsSent) Descriptor() ([]byte, []int) {
-	return fileDescriptor_a0a4ee991f4e8425, []int{8}
+	return fileDescriptor_a0a4ee991f4e8425, []int{11}
 }
 func (m *EventRewardsSent) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -610,7 +803,7 @@ func (m *EventRewardsArrived) Reset()         { *m = EventRewardsArrived{} }
 func (m *EventRewardsArrived) String() string { return proto.CompactTextString(m) }
 func (*EventRewardsArrived) ProtoMessage()    {}
 func (*EventRewardsArrived) Descriptor() ([]byte, []int) {
-	return fileDescriptor_a0a4ee991f4e8425, []int{9}
+	return fileDescriptor_a0a4ee991f4e8425, []int{12}
 }
 func (m *EventRewardsArrived) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -680,7 +873,7 @@ func (m *EventRewardsReturned) Reset()         { *m = EventRewardsReturned{} }
 func (m *EventRewardsReturned) String() string { return proto.CompactTextString(m) }
 func (*EventRewardsReturned) ProtoMessage()    {}
 func (*EventRewardsReturned) Descriptor() ([]byte, []int) {
-	return fileDescriptor_a0a4ee991f4e8425, []int{10}
+	return fileDescriptor_a0a4ee991f4e8425, []int{13}
 }
 func (m *EventRewardsReturned) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -747,7 +940,7 @@ func (m *EventRewardsReturned) GetReason() string {
 // EventSendFailed is emitted when a report or a reward transfer could not be sent in a block.
 type EventSendFailed struct {
 	ConverterID uint64 `protobuf:"varint,1,opt,name=converter_id,json=converterId,proto3" json:"converter_id,omitempty"`
-	// kind is "validators" or "rewards".
+	// kind is "validators", "rewards" or "community_pool".
 	Kind   string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
 	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 }
@@ -756,7 +949,7 @@ func (m *EventSendFailed) Reset()         { *m = EventSendFailed{} }
 func (m *EventSendFailed) String() string { return proto.CompactTextString(m) }
 func (*EventSendFailed) ProtoMessage()    {}
 func (*EventSendFailed) Descriptor() ([]byte, []int) {
-	return fileDescriptor_a0a4ee991f4e8425, []int{11}
+	return fileDescriptor_a0a4ee991f4e8425, []int{14}
 }
 func (m *EventSendFailed) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -815,7 +1008,7 @@ func (m *EventParamsUpdated) Reset()         { *m = EventParamsUpdated{} }
 func (m *EventParamsUpdated) String() string { return proto.CompactTextString(m) }
 func (*EventParamsUpdated) ProtoMessage()    {}
 func (*EventParamsUpdated) Descriptor() ([]byte, []int) {
-	return fileDescriptor_a0a4ee991f4e8425, []int{12}
+	return fileDescriptor_a0a4ee991f4e8425, []int{15}
 }
 func (m *EventParamsUpdated) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -859,7 +1052,10 @@ func init() {
 	proto.RegisterType((*EventChannelClosed)(nil), "mesh.converter.v1.EventChannelClosed")
 	proto.RegisterType((*EventStakeSynced)(nil), "mesh.converter.v1.EventStakeSynced")
 	proto.RegisterType((*EventStakeRejected)(nil), "mesh.converter.v1.EventStakeRejected")
+	proto.RegisterType((*EventStakeSyncRefused)(nil), "mesh.converter.v1.EventStakeSyncRefused")
 	proto.RegisterType((*EventValidatorsReported)(nil), "mesh.converter.v1.EventValidatorsReported")
+	proto.RegisterType((*EventReportRefused)(nil), "mesh.converter.v1.EventReportRefused")
+	proto.RegisterType((*EventRewardsAdded)(nil), "mesh.converter.v1.EventRewardsAdded")
 	proto.RegisterType((*EventRewardsSent)(nil), "mesh.converter.v1.EventRewardsSent")
 	proto.RegisterType((*EventRewardsArrived)(nil), "mesh.converter.v1.EventRewardsArrived")
 	proto.RegisterType((*EventRewardsReturned)(nil), "mesh.converter.v1.EventRewardsReturned")
@@ -870,54 +1066,57 @@ func init() {
 func init() { proto.RegisterFile("mesh/converter/v1/events.proto", fileDescriptor_a0a4ee991f4e8425) }
 
 var fileDescriptor_a0a4ee991f4e8425 = []byte{
-	// 737 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xcc, 0x96, 0xbf, 0x6f, 0x13, 0x4b,
-	0x10, 0xc7, 0x7d, 0x2f, 0x8e, 0x63, 0x8f, 0xe3, 0x24, 0xef, 0x5e, 0x5e, 0x9e, 0x9f, 0x95, 0x9c,
-	0xc3, 0x15, 0x28, 0x05, 0xf8, 0x14, 0xa3, 0x88, 0x16, 0x6c, 0x83, 0x74, 0x05, 0x22, 0x5a, 0x0b,
-	0x24, 0x68, 0xd0, 0xe5, 0x6e, 0x88, 0x8f, 0x9c, 0x77, 0x9d, 0xbd, 0xb5, 0x21, 0x7f, 0x04, 0x88,
-	0x92, 0x86, 0x1a, 0x24, 0x4a, 0x3a, 0x6a, 0x8a, 0x94, 0x29, 0xa9, 0x2c, 0x74, 0xf9, 0x47, 0xd0,
-	0xee, 0xfd, 0xb0, 0x49, 0xa0, 0xb9, 0x22, 0xa2, 0xdb, 0xd9, 0xf9, 0xee, 0xcc, 0x67, 0xe6, 0xf6,
-	0xc7, 0x81, 0x31, 0xc4, 0x70, 0x60, 0xb9, 0x8c, 0x4e, 0x90, 0x0b, 0xe4, 0xd6, 0x64, 0xd7, 0xc2,
-	0x09, 0x52, 0x11, 0xb6, 0x46, 0x9c, 0x09, 0xa6, 0xff, 0x2d, 0xfd, 0xad, 0xcc, 0xdf, 0x9a, 0xec,
-	0x36, 0xd6, 0x0f, 0xd9, 0x21, 0x53, 0x5e, 0x4b, 0x8e, 0x62, 0x61, 0x63, 0x2b, 0x0d, 0x24, 0x38,
-	0x0b, 0x64, 0x98, 0x64, 0x98, 0xb8, 0xaf, 0x5d, 0xce, 0x33, 0x0b, 0xaa, 0x24, 0xe6, 0x3b, 0x0d,
-	0xfe, 0xbd, 0x27, 0x73, 0x77, 0x53, 0x47, 0x97, 0xa3, 0x23, 0xd0, 0xd3, 0xdb, 0xb0, 0x9c, 0x89,
-	0x9f, 0xf9, 0x5e, 0x5d, 0xdb, 0xd6, 0x76, 0x8a, 0x9d, 0xd5, 0x68, 0xda, 0xac, 0x66, 0x5a, 0xbb,
-	0x47, 0xaa, 0x99, 0xc8, 0xf6, 0xf4, 0x75, 0x58, 0x74, 0xbc, 0xa1, 0x4f, 0xeb, 0x7f, 0x6d, 0x6b,
-	0x3b, 0x15, 0x12, 0x1b, 0xfa, 0x1e, 0xd4, 0x5c, 0x46, 0x29, 0xba, 0xc2, 0x67, 0x54, 0x86, 0x5a,
-	0x90, 0xde, 0xce, 0x5a, 0x34, 0x6d, 0x2e, 0x77, 0x33, 0x87, 0xdd, 0x23, 0xcb, 0x33, 0x99, 0xed,
-	0x99, 0xaf, 0x2f, 0xa1, 0x3d, 0x1a, 0x79, 0xb9, 0xd1, 0xee, 0x40, 0x25, 0x33, 0x15, 0x5e, 0xb5,
-	0xbd, 0xd9, 0xba, 0xd4, 0xe7, 0x56, 0xb6, 0xbe, 0x53, 0x3c, 0x9d, 0x36, 0x0b, 0x64, 0xb6, 0xc8,
-	0x7c, 0x02, 0x35, 0x85, 0xb3, 0xcf, 0x7d, 0x17, 0xfb, 0x28, 0xf2, 0x76, 0x68, 0x24, 0xd7, 0xa7,
-	0x1d, 0x52, 0x86, 0xf9, 0x41, 0x03, 0x3d, 0x2e, 0x75, 0xe0, 0x50, 0x8a, 0xc1, 0xc3, 0x11, 0xd2,
-	0x9c, 0x75, 0xde, 0x00, 0x70, 0xe3, 0x20, 0x72, 0x85, 0xca, 0xd2, 0xa9, 0x45, 0xd3, 0x66, 0x25,
-	0x09, 0x6d, 0xf7, 0x48, 0x25, 0x11, 0xd8, 0x9e, 0x6e, 0x81, 0x5c, 0x1c, 0x8e, 0x87, 0x71, 0x82,
-	0x05, 0x95, 0x60, 0x25, 0x9a, 0x36, 0xa1, 0x9b, 0x4c, 0xdb, 0x3d, 0x02, 0xa9, 0xc4, 0xf6, 0xcc,
-	0x37, 0x17, 0x48, 0xbb, 0x01, 0x0b, 0xaf, 0x84, 0x74, 0x03, 0x4a, 0x1c, 0x9d, 0x90, 0xd1, 0x78,
-	0xf7, 0x90, 0xc4, 0x32, 0xbf, 0x68, 0xb0, 0xa6, 0x80, 0xfa, 0xc2, 0x39, 0xc2, 0xfe, 0x09, 0x75,
-	0x73, 0xe2, 0x5c, 0x87, 0xf2, 0x81, 0x23, 0xdc, 0x41, 0x0a, 0x53, 0xec, 0x54, 0xa3, 0x69, 0x73,
-	0xa9, 0x23, 0xe7, 0xec, 0x1e, 0x59, 0x52, 0x4e, 0xdb, 0xd3, 0xeb, 0xb0, 0x84, 0x54, 0x70, 0x1f,
-	0x43, 0x45, 0x52, 0x23, 0xa9, 0xa9, 0x37, 0xa0, 0xcc, 0xf1, 0x05, 0xba, 0x02, 0xbd, 0x7a, 0x51,
-	0xb9, 0x32, 0x5b, 0x7e, 0x77, 0xc1, 0x84, 0x13, 0xd4, 0x17, 0xe3, 0xef, 0xae, 0x0c, 0xf3, 0x73,
-	0xda, 0x4d, 0x05, 0x4f, 0x52, 0x71, 0x1e, 0xfc, 0x4d, 0xa8, 0x4c, 0x9c, 0xc0, 0xf7, 0x1c, 0xc1,
-	0x78, 0xb2, 0xb9, 0x66, 0x13, 0x32, 0x7d, 0x28, 0x53, 0x24, 0xcd, 0x8b, 0x0d, 0x7d, 0x2f, 0xeb,
-	0xa9, 0xc4, 0x5d, 0x69, 0x6f, 0x65, 0x07, 0x42, 0x5d, 0x22, 0x93, 0xdd, 0x56, 0x8c, 0x44, 0x94,
-	0x28, 0x6b, 0xf9, 0x7b, 0x0d, 0xfe, 0x53, 0xd4, 0x8f, 0xd3, 0xf8, 0x21, 0xc1, 0x11, 0xe3, 0x79,
-	0xd1, 0x1b, 0x50, 0x0e, 0xf1, 0x78, 0x8c, 0x34, 0x39, 0x16, 0x45, 0x92, 0xd9, 0xba, 0x01, 0x90,
-	0x55, 0x91, 0x36, 0x7c, 0x6e, 0x46, 0xd7, 0xa1, 0xf8, 0x7c, 0x1c, 0x04, 0xaa, 0x80, 0x32, 0x51,
-	0x63, 0xf3, 0x63, 0xba, 0x25, 0x08, 0xbe, 0x74, 0xb8, 0x17, 0xf6, 0x91, 0x8a, 0x2b, 0xd8, 0xa1,
-	0xf3, 0x65, 0x2c, 0x5c, 0x28, 0x63, 0x03, 0x4a, 0xce, 0x90, 0x8d, 0xa9, 0x50, 0xa0, 0x15, 0x92,
-	0x58, 0xe6, 0x27, 0x0d, 0xfe, 0x99, 0x47, 0xbd, 0xcb, 0xb9, 0x3f, 0xb9, 0x92, 0xf3, 0x94, 0x87,
-	0xf6, 0xab, 0x06, 0xeb, 0xf3, 0xb4, 0x04, 0xc5, 0x98, 0xd3, 0x3f, 0x15, 0x77, 0xee, 0xca, 0x58,
-	0xfc, 0xe9, 0xca, 0x38, 0x86, 0xd5, 0xf8, 0xd0, 0x21, 0xf5, 0xee, 0x3b, 0x7e, 0x90, 0xb3, 0x00,
-	0x1d, 0x8a, 0x47, 0x3e, 0x4d, 0xd0, 0x89, 0x1a, 0xff, 0xf6, 0x96, 0x7a, 0x90, 0x9c, 0xf3, 0x7d,
-	0x87, 0x3b, 0xc3, 0x30, 0x7d, 0xc7, 0x6e, 0x43, 0x69, 0xa4, 0x26, 0x54, 0xbe, 0x6a, 0xfb, 0xff,
-	0x5f, 0x3c, 0x48, 0xf1, 0x8a, 0xe4, 0x35, 0x4a, 0xe4, 0x1d, 0xfb, 0x34, 0x32, 0xb4, 0xb3, 0xc8,
-	0xd0, 0xbe, 0x47, 0x86, 0xf6, 0xf6, 0xdc, 0x28, 0x9c, 0x9d, 0x1b, 0x85, 0x6f, 0xe7, 0x46, 0xe1,
-	0xa9, 0x75, 0xe8, 0x8b, 0xc1, 0xf8, 0xa0, 0xe5, 0xb2, 0xa1, 0x25, 0x83, 0xdd, 0x0c, 0xd1, 0x1d,
-	0x73, 0x5f, 0x9c, 0x28, 0xcb, 0x7a, 0x35, 0xf7, 0x37, 0x20, 0x4e, 0x46, 0x18, 0x1e, 0x94, 0xd4,
-	0x7f, 0xc0, 0xad, 0x1f, 0x01, 0x00, 0x00, 0xff, 0xff, 0x13, 0x64, 0x3b, 0xe7, 0x94, 0x08, 0x00,
-	0x00,
+	// 800 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xcc, 0x56, 0x4f, 0x6f, 0xe3, 0x44,
+	0x14, 0x8f, 0xa9, 0x9b, 0x26, 0x2f, 0x4d, 0xff, 0x98, 0x52, 0x42, 0xd4, 0x3a, 0xc5, 0x12, 0xa8,
+	0x07, 0x88, 0xd5, 0xa0, 0x8a, 0x2b, 0x24, 0x01, 0xc9, 0x07, 0x44, 0x35, 0x11, 0x48, 0x70, 0xa9,
+	0x5c, 0x7b, 0xda, 0x98, 0xda, 0x33, 0xee, 0x78, 0x1c, 0x88, 0x84, 0xc4, 0x27, 0x00, 0x71, 0xe4,
+	0xc2, 0x0d, 0x09, 0x24, 0x8e, 0xdc, 0x38, 0xef, 0xa1, 0xc7, 0x1e, 0xf7, 0x14, 0xad, 0xdc, 0x2f,
+	0xb2, 0xf2, 0x78, 0xec, 0xa4, 0x9b, 0xed, 0xc5, 0x52, 0xa3, 0xbd, 0xcd, 0xfb, 0xff, 0x7b, 0xbf,
+	0x79, 0x6f, 0x34, 0xa0, 0x07, 0x38, 0x1a, 0x9b, 0x0e, 0x25, 0x13, 0xcc, 0x38, 0x66, 0xe6, 0xe4,
+	0xc4, 0xc4, 0x13, 0x4c, 0x78, 0xd4, 0x0d, 0x19, 0xe5, 0x54, 0xdb, 0x4d, 0xed, 0xdd, 0xc2, 0xde,
+	0x9d, 0x9c, 0xb4, 0xf7, 0xae, 0xe8, 0x15, 0x15, 0x56, 0x33, 0x3d, 0x65, 0x8e, 0xed, 0xc3, 0x3c,
+	0x11, 0x67, 0xd4, 0x4f, 0xd3, 0xc8, 0xa3, 0x34, 0xbf, 0xbf, 0x5c, 0x67, 0x9e, 0x54, 0xb8, 0x18,
+	0x7f, 0x28, 0xf0, 0xce, 0x17, 0x69, 0xed, 0x41, 0x6e, 0x18, 0x30, 0x6c, 0x73, 0xec, 0x6a, 0x3d,
+	0xd8, 0x2c, 0x9c, 0xcf, 0x3d, 0xb7, 0xa5, 0x1c, 0x29, 0xc7, 0x6a, 0x7f, 0x3b, 0x99, 0x75, 0x1a,
+	0x85, 0xaf, 0x35, 0x44, 0x8d, 0xc2, 0xc9, 0x72, 0xb5, 0x3d, 0x58, 0xb7, 0xdd, 0xc0, 0x23, 0xad,
+	0xb7, 0x8e, 0x94, 0xe3, 0x3a, 0xca, 0x04, 0xed, 0x14, 0x9a, 0x0e, 0x25, 0x04, 0x3b, 0xdc, 0xa3,
+	0x24, 0x4d, 0xb5, 0x96, 0x5a, 0xfb, 0x3b, 0xc9, 0xac, 0xb3, 0x39, 0x28, 0x0c, 0xd6, 0x10, 0x6d,
+	0xce, 0xdd, 0x2c, 0xd7, 0xf8, 0x75, 0x09, 0xda, 0x37, 0xa1, 0x5b, 0x1a, 0xda, 0x67, 0x50, 0x2f,
+	0x44, 0x01, 0xaf, 0xd1, 0x3b, 0xe8, 0x2e, 0xf1, 0xdc, 0x2d, 0xe2, 0xfb, 0xea, 0xed, 0xac, 0x53,
+	0x41, 0xf3, 0x20, 0xe3, 0x3b, 0x68, 0x0a, 0x38, 0x67, 0xcc, 0x73, 0xf0, 0x08, 0xf3, 0xb2, 0x0c,
+	0x85, 0x69, 0x7c, 0xce, 0x90, 0x10, 0x8c, 0xbf, 0x15, 0xd0, 0xb2, 0x56, 0xc7, 0x36, 0x21, 0xd8,
+	0xff, 0x3a, 0xc4, 0xa4, 0x64, 0x9f, 0x1f, 0x01, 0x38, 0x59, 0x92, 0x34, 0x42, 0x54, 0xe9, 0x37,
+	0x93, 0x59, 0xa7, 0x2e, 0x53, 0x5b, 0x43, 0x54, 0x97, 0x0e, 0x96, 0xab, 0x99, 0x90, 0x06, 0x47,
+	0x71, 0x90, 0x15, 0x58, 0x13, 0x05, 0xb6, 0x92, 0x59, 0x07, 0x06, 0x52, 0x6d, 0x0d, 0x11, 0xe4,
+	0x2e, 0x96, 0x6b, 0xfc, 0xf6, 0x0a, 0xd2, 0x81, 0x4f, 0xa3, 0x95, 0x20, 0xdd, 0x87, 0x2a, 0xc3,
+	0x76, 0x44, 0x49, 0x36, 0x3d, 0x48, 0x4a, 0xc6, 0xff, 0x0a, 0xec, 0x08, 0x40, 0x23, 0x6e, 0x5f,
+	0xe3, 0xd1, 0x94, 0x38, 0x25, 0xe1, 0x7c, 0x08, 0xb5, 0x0b, 0x9b, 0x3b, 0xe3, 0x1c, 0x8c, 0xda,
+	0x6f, 0x24, 0xb3, 0xce, 0x46, 0x3f, 0xd5, 0x59, 0x43, 0xb4, 0x21, 0x8c, 0x96, 0xab, 0xb5, 0x60,
+	0x03, 0x13, 0xce, 0x3c, 0x1c, 0x09, 0x24, 0x4d, 0x94, 0x8b, 0x5a, 0x1b, 0x6a, 0x0c, 0xff, 0x80,
+	0x1d, 0x8e, 0xdd, 0x96, 0x2a, 0x4c, 0x85, 0x9c, 0xde, 0x3b, 0xa7, 0xdc, 0xf6, 0x5b, 0xeb, 0xd9,
+	0xbd, 0x0b, 0xc1, 0xf8, 0x2f, 0x67, 0x53, 0x80, 0x47, 0xb9, 0x73, 0x19, 0xf8, 0x07, 0x50, 0x9f,
+	0xd8, 0xbe, 0xe7, 0xda, 0x9c, 0x32, 0x39, 0x5c, 0x73, 0x45, 0x5a, 0x3e, 0x4a, 0x4b, 0x48, 0xf2,
+	0x32, 0x41, 0x3b, 0x2d, 0x38, 0x4d, 0xe1, 0x6e, 0xf5, 0x0e, 0x8b, 0x85, 0x10, 0x8f, 0xc8, 0xe4,
+	0xa4, 0x9b, 0x41, 0x42, 0xc2, 0xa9, 0xa0, 0xfc, 0x17, 0xb9, 0x97, 0x05, 0xe3, 0x08, 0x5f, 0xc6,
+	0x65, 0xa7, 0xa0, 0x0d, 0xb5, 0x08, 0xdf, 0xc4, 0x98, 0xc8, 0x9d, 0x50, 0x51, 0x21, 0x3f, 0x7a,
+	0xe7, 0x7f, 0x2a, 0xf0, 0xae, 0x40, 0xf0, 0x6d, 0xde, 0x60, 0x84, 0x70, 0x48, 0x19, 0x7f, 0x02,
+	0x0c, 0x3a, 0x40, 0x41, 0x63, 0x7e, 0xe3, 0x0b, 0x1a, 0x4d, 0x03, 0xf5, 0x32, 0xf6, 0x7d, 0xc1,
+	0x60, 0x0d, 0x89, 0xb3, 0xf1, 0xb3, 0xbc, 0xd5, 0x0c, 0xd4, 0xaa, 0xd9, 0xf9, 0x4b, 0x81, 0x5d,
+	0x59, 0xfe, 0x47, 0x9b, 0xb9, 0xd1, 0xe7, 0xae, 0xfb, 0x24, 0x33, 0xb5, 0x0f, 0x55, 0x3b, 0xa0,
+	0x31, 0xe1, 0x79, 0xfd, 0x4c, 0xd2, 0x3e, 0x80, 0x2d, 0x87, 0x06, 0x41, 0x4c, 0x3c, 0x3e, 0x3d,
+	0x0f, 0x29, 0xcd, 0xb8, 0xa9, 0xa3, 0x66, 0xa1, 0x3d, 0xa3, 0xd4, 0x37, 0xfe, 0xc9, 0x17, 0x57,
+	0xc2, 0x1c, 0x61, 0xc2, 0x57, 0xf0, 0x8e, 0x2c, 0x32, 0xba, 0xb6, 0xcc, 0xa8, 0xec, 0x48, 0x5d,
+	0xec, 0xc8, 0xf8, 0x57, 0x81, 0xb7, 0x1f, 0x30, 0xca, 0x98, 0x37, 0x59, 0xc9, 0xab, 0x57, 0x06,
+	0xed, 0x33, 0x05, 0xf6, 0x16, 0xd1, 0x22, 0xcc, 0x63, 0x46, 0xde, 0x54, 0xb8, 0x0b, 0x63, 0xbc,
+	0xfe, 0x60, 0x8c, 0x6f, 0x60, 0x3b, 0x7b, 0x65, 0x30, 0x71, 0xbf, 0xb4, 0x3d, 0xbf, 0x64, 0x03,
+	0x1a, 0xa8, 0xd7, 0x1e, 0x91, 0xd0, 0x91, 0x38, 0x3f, 0xba, 0x39, 0x5f, 0xc9, 0xbd, 0x3d, 0xb3,
+	0x99, 0x1d, 0x44, 0xf9, 0x6f, 0xe3, 0x53, 0xa8, 0x86, 0x42, 0x21, 0xea, 0x35, 0x7a, 0xef, 0xbd,
+	0xe6, 0xdb, 0x90, 0x45, 0xc8, 0x3f, 0x83, 0x74, 0xef, 0x5b, 0xb7, 0x89, 0xae, 0xdc, 0x25, 0xba,
+	0xf2, 0x22, 0xd1, 0x95, 0xdf, 0xef, 0xf5, 0xca, 0xdd, 0xbd, 0x5e, 0x79, 0x7e, 0xaf, 0x57, 0xbe,
+	0x37, 0xaf, 0x3c, 0x3e, 0x8e, 0x2f, 0xba, 0x0e, 0x0d, 0xcc, 0x34, 0xd9, 0xc7, 0x11, 0x76, 0x62,
+	0xe6, 0xf1, 0xa9, 0x90, 0xcc, 0x9f, 0x16, 0xfe, 0x6c, 0x7c, 0x1a, 0xe2, 0xe8, 0xa2, 0x2a, 0x7e,
+	0x6b, 0x9f, 0xbc, 0x0c, 0x00, 0x00, 0xff, 0xff, 0xa9, 0xc3, 0x8f, 0xa4, 0x3a, 0x0a, 0x00, 0x00,
 }
 
 func (m *EventConverterCreated) Marshal() (dAtA []byte, err error) {
@@ -1214,6 +1413,46 @@ func (m *EventStakeRejected) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *EventStakeSyncRefused) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventStakeSyncRefused) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventStakeSyncRefused) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.Sequence != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Sequence))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.ConverterID != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.ConverterID))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
 func (m *EventValidatorsReported) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -1253,6 +1492,95 @@ func (m *EventValidatorsReported) MarshalToSizedBuffer(dAtA []byte) (int, error)
 		i = encodeVarintEvents(dAtA, i, uint64(m.Sequence))
 		i--
 		dAtA[i] = 0x10
+	}
+	if m.ConverterID != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.ConverterID))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventReportRefused) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventReportRefused) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventReportRefused) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.Sequence != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Sequence))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.ConverterID != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.ConverterID))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventRewardsAdded) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventRewardsAdded) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventRewardsAdded) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.CommunityPool) > 0 {
+		i -= len(m.CommunityPool)
+		copy(dAtA[i:], m.CommunityPool)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.CommunityPool)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if len(m.Amount) > 0 {
+		i -= len(m.Amount)
+		copy(dAtA[i:], m.Amount)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Amount)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Validator) > 0 {
+		i -= len(m.Validator)
+		copy(dAtA[i:], m.Validator)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Validator)))
+		i--
+		dAtA[i] = 0x12
 	}
 	if m.ConverterID != 0 {
 		i = encodeVarintEvents(dAtA, i, uint64(m.ConverterID))
@@ -1633,6 +1961,25 @@ func (m *EventStakeRejected) Size() (n int) {
 	return n
 }
 
+func (m *EventStakeSyncRefused) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.ConverterID != 0 {
+		n += 1 + sovEvents(uint64(m.ConverterID))
+	}
+	if m.Sequence != 0 {
+		n += 1 + sovEvents(uint64(m.Sequence))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	return n
+}
+
 func (m *EventValidatorsReported) Size() (n int) {
 	if m == nil {
 		return 0
@@ -1650,6 +1997,49 @@ func (m *EventValidatorsReported) Size() (n int) {
 	}
 	if m.Full {
 		n += 2
+	}
+	return n
+}
+
+func (m *EventReportRefused) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.ConverterID != 0 {
+		n += 1 + sovEvents(uint64(m.ConverterID))
+	}
+	if m.Sequence != 0 {
+		n += 1 + sovEvents(uint64(m.Sequence))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	return n
+}
+
+func (m *EventRewardsAdded) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.ConverterID != 0 {
+		n += 1 + sovEvents(uint64(m.ConverterID))
+	}
+	l = len(m.Validator)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	l = len(m.Amount)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	l = len(m.CommunityPool)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
 	}
 	return n
 }
@@ -2663,6 +3053,126 @@ func (m *EventStakeRejected) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
+func (m *EventStakeSyncRefused) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventStakeSyncRefused: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventStakeSyncRefused: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ConverterID", wireType)
+			}
+			m.ConverterID = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ConverterID |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Sequence", wireType)
+			}
+			m.Sequence = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Sequence |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
 func (m *EventValidatorsReported) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -2769,6 +3279,291 @@ func (m *EventValidatorsReported) Unmarshal(dAtA []byte) error {
 				}
 			}
 			m.Full = bool(v != 0)
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventReportRefused) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventReportRefused: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventReportRefused: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ConverterID", wireType)
+			}
+			m.ConverterID = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ConverterID |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Sequence", wireType)
+			}
+			m.Sequence = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Sequence |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventRewardsAdded) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventRewardsAdded: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventRewardsAdded: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ConverterID", wireType)
+			}
+			m.ConverterID = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ConverterID |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Validator", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Validator = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Amount", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Amount = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CommunityPool", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.CommunityPool = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipEvents(dAtA[iNdEx:])
