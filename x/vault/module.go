@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"cosmossdk.io/core/appmodule"
 	"github.com/cosmos/cosmos-sdk/client"
@@ -100,7 +99,7 @@ func (am AppModule) RegisterServices(cfg module.Configurator) {
 // RegisterInvariants offers the invariants to x/crisis.
 func (am AppModule) RegisterInvariants(registry sdk.InvariantRegistry) {
 	for _, inv := range am.keeper.Invariants() {
-		registry.RegisterRoute(types.ModuleName, strings.ToLower(inv.ID), func(ctx sdk.Context) (string, bool) {
+		registry.RegisterRoute(types.ModuleName, inv.ID, func(ctx sdk.Context) (string, bool) {
 			if err := inv.Check(ctx); err != nil {
 				return sdk.FormatInvariant(types.ModuleName, inv.ID, err.Error()), true
 			}

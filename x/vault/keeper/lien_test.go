@@ -7,12 +7,15 @@ import (
 	"strings"
 	"testing"
 
+	"cosmossdk.io/collections"
 	"cosmossdk.io/math"
 	storetypes "cosmossdk.io/store/types"
+	"github.com/cosmos/cosmos-sdk/runtime"
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	sdkerrors "github.com/cosmos/cosmos-sdk/types/errors"
 	"github.com/stretchr/testify/require"
 
+	"github.com/mesh-security/mesh/x/vault/keeper"
 	"github.com/mesh-security/mesh/x/vault/types"
 )
 
@@ -243,4 +246,26 @@ func TestRegisterHolderFailsFast(t *testing.T) {
 		require.Panics(t, func() { f.k.RegisterHolder(bad, f.holder) }, bad)
 	}
 	require.Panics(t, func() { f.k.RegisterHolder("nobody", nil) })
+}
+
+func TestNewKeeperFailsFast(t *testing.T) {
+	f := newVault(t)
+	service := runtime.NewKVStoreService(storetypes.NewKVStoreKey(types.StoreKey))
+	require.Panics(t, func() { keeper.NewKeeper(f.cdc, service, f.accounts, f.bank, f.staking, "nobody") })
+	require.Panics(t, func() { keeper.NewKeeper(f.cdc, service, withoutModules{f.accounts}, f.bank, f.staking, f.authority) })
+}
+
+type withoutModules struct{ types.AccountKeeper }
+
+func (withoutModules) GetModuleAddress(string) sdk.AccAddress { return nil }
+
+// A binary that lost a holder must refuse to act on that holder's liens, not ignore them.
+func TestSettleRefusesALienWithoutHolder(t *testing.T) {
+	f := newVault(t)
+	f.deposit(alice, 100)
+	require.NoError(t, f.k.Liens.Set(f.ctx, collections.Join(alice, "gone/1"), types.LienRecord{
+		Amount: math.OneInt(), SlashFraction: math.LegacyOneDec(),
+	}))
+	require.ErrorIs(t, f.withdraw(alice, 1), types.ErrUnknownHolder)
+	require.ErrorIs(t, f.holder.handle.Settle(f.ctx, alice), types.ErrUnknownHolder)
 }
