@@ -3,6 +3,7 @@ package draft
 
 import (
 	"encoding/json"
+	"fmt"
 
 	"github.com/cosmos/cosmos-sdk/client"
 	sdk "github.com/cosmos/cosmos-sdk/types"
@@ -57,6 +58,7 @@ func Print(cmd *cobra.Command, clientCtx client.Context, msg sdk.Msg) error {
 	if err != nil {
 		return err
 	}
-	cmd.Println(string(out))
-	return nil
+	// Not cmd.Println, which writes to standard error: the proposal is meant for a file.
+	_, err = fmt.Fprintln(cmd.OutOrStdout(), string(out))
+	return err
 }
