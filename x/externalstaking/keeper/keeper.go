@@ -48,9 +48,14 @@ type Keeper struct {
 	Outboxes       collections.Map[uint64, types.OutboxState]
 	Syncs          collections.Map[uint64, types.SyncState]
 	Validators     collections.Map[validatorKey, types.Validator]
-	// KeyOwners: (consumer, consensus key) -> the validator that has or last had the key. Its window is in the
-	// validator's key history. Derived at import.
+	// KeyOwners: (consumer, consensus key and the height it is valid from, see ownerKey) -> validator. The owner at a
+	// height is the last entry of the key at or below it. Derived at import.
 	KeyOwners collections.Map[collections.Pair[uint64, []byte], string]
+	// ValidatorCounts: consumer -> number of its validators. Derived at import.
+	ValidatorCounts collections.Map[uint64, uint64]
+	// Evictable: (consumer, reported_at, validator) holds every validator that may make room at the bound, oldest
+	// first; among them some that still have a position, which leave it when met. Derived at import.
+	Evictable collections.KeySet[collections.Triple[uint64, int64, string]]
 	// Pools exist once a position, a total or a reward does; a missing one is types.NewPool().
 	Pools      collections.Map[validatorKey, types.Pool]
 	Positions  collections.Map[positionKey, types.Position]
@@ -119,6 +124,8 @@ func NewKeeper(
 		Syncs:           collections.NewMap(sb, types.SyncsPrefix, "syncs", collections.Uint64Key, codec.CollValue[types.SyncState](cdc)),
 		Validators:      collections.NewMap(sb, types.ValidatorsPrefix, "validators", validatorKeys, codec.CollValue[types.Validator](cdc)),
 		KeyOwners:       collections.NewMap(sb, types.KeyOwnersPrefix, "key_owners", collections.PairKeyCodec(collections.Uint64Key, collections.BytesKey), collections.StringValue),
+		ValidatorCounts: collections.NewMap(sb, types.ValidatorCountsPrefix, "validator_counts", collections.Uint64Key, collections.Uint64Value),
+		Evictable:       collections.NewKeySet(sb, types.EvictablePrefix, "evictable", collections.TripleKeyCodec(collections.Uint64Key, collections.Int64Key, collections.StringKey)),
 		Pools:           collections.NewMap(sb, types.PoolsPrefix, "pools", validatorKeys, codec.CollValue[types.Pool](cdc)),
 		Positions:       collections.NewMap(sb, types.PositionsPrefix, "positions", positionKeys, codec.CollValue[types.Position](cdc)),
 		Unbondings:      collections.NewMap(sb, types.UnbondingsPrefix, "unbondings", positionKeys, codec.CollValue[types.Unbonding](cdc)),

@@ -43,6 +43,8 @@ var (
 	RewardTotalsPrefix    = collections.NewPrefix(20)
 	RewardReceiversPrefix = collections.NewPrefix(21)
 	SendCursorPrefix      = collections.NewPrefix(22)
+	ValidatorCountsPrefix = collections.NewPrefix(23)
+	EvictablePrefix       = collections.NewPrefix(24)
 )
 
 // RewardReceiver is the account a consumer sends its rewards to. It is derived and has no key, so only this module

@@ -1,0 +1,245 @@
+package keeper
+
+import (
+	"errors"
+
+	"cosmossdk.io/collections"
+	errorsmod "cosmossdk.io/errors"
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"github.com/mesh-security/mesh/internal/invariant"
+	"github.com/mesh-security/mesh/x/externalstaking/types"
+)
+
+// InitGenesis loads the whole state, derives queues and indexes, and binds ports that are not bound yet. Besides what
+// Validate finds, it refuses a state that breaks an invariant together with the vault, the bank and IBC, which must
+// have been loaded before.
+func (k *Keeper) InitGenesis(ctx sdk.Context, gs types.GenesisState) error {
+	if err := gs.Validate(); err != nil {
+		return err
+	}
+	if err := k.Params.Set(ctx, gs.Params); err != nil {
+		return err
+	}
+	if err := k.NextConsumerID.Set(ctx, gs.NextConsumerID); err != nil {
+		return err
+	}
+	if err := k.QueueSequence.Set(ctx, gs.NextQueueSequence); err != nil {
+		return err
+	}
+	if err := k.SendCursor.Set(ctx, gs.SendCursor); err != nil {
+		return err
+	}
+	for i, c := range gs.Consumers {
+		if err := k.initConsumer(ctx, c); err != nil {
+			return errorsmod.Wrapf(err, "consumers[%d]", i)
+		}
+	}
+	for i, p := range gs.Positions {
+		if err := k.initPosition(ctx, p); err != nil {
+			return errorsmod.Wrapf(err, "positions[%d]", i)
+		}
+	}
+	if err := invariant.CheckAll(ctx, k.Invariants()); err != nil {
+		return errorsmod.Wrap(types.ErrInvalidGenesis, err.Error())
+	}
+	return nil
+}
+
+func (k *Keeper) initConsumer(ctx sdk.Context, g types.GenesisConsumer) error {
+	id := g.Consumer.ID
+	if err := k.Consumers.Set(ctx, id, g.Consumer); err != nil {
+		return err
+	}
+	if err := k.bindPort(ctx, id); err != nil {
+		return err
+	}
+	if err := k.createRewardReceiver(ctx, id); err != nil {
+		return err
+	}
+	if err := k.Outboxes.Set(ctx, id, g.Outbox); err != nil {
+		return err
+	}
+	if err := k.Syncs.Set(ctx, id, g.Sync); err != nil {
+		return err
+	}
+	for _, v := range g.Validators {
+		if err := k.initValidator(ctx, id, v); err != nil {
+			return err
+		}
+	}
+	if len(g.Validators) > 0 {
+		if err := k.ValidatorCounts.Set(ctx, id, uint64(len(g.Validators))); err != nil {
+			return err
+		}
+	}
+	for _, b := range g.Batches {
+		if err := k.Batches.Set(ctx, collections.Join(id, b.ID), b); err != nil {
+			return err
+		}
+		if err := k.BatchBySequence.Set(ctx, collections.Join(b.ChannelID, b.Sequence), collections.Join(id, b.ID)); err != nil {
+			return err
+		}
+	}
+	for _, r := range g.Applied {
+		if err := k.AppliedRecords.Set(ctx, collections.Join(id, r.Applied.BatchID), r); err != nil {
+			return err
+		}
+	}
+	for _, r := range g.Rewards {
+		if err := k.RewardTotals.Set(ctx, collections.Join(id, r.Denom), r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (k *Keeper) initValidator(ctx sdk.Context, consumerID uint64, g types.GenesisValidator) error {
+	key := collections.Join(consumerID, g.Validator.Address)
+	if err := k.Validators.Set(ctx, key, g.Validator); err != nil {
+		return err
+	}
+	for _, owned := range g.Validator.Keys {
+		if err := k.KeyOwners.Set(ctx, collections.Join(consumerID, ownerKey(owned.ConsPubkey, owned.From)), g.Validator.Address); err != nil {
+			return err
+		}
+	}
+	if g.Validator.Evictable() {
+		if err := k.Evictable.Set(ctx, collections.Join3(consumerID, g.Validator.ReportedAt, g.Validator.Address)); err != nil {
+			return err
+		}
+	}
+	if !g.Pool.Empty() || len(g.Pool.Rewards) > 0 {
+		if err := k.Pools.Set(ctx, key, g.Pool); err != nil {
+			return err
+		}
+	}
+	if g.Dirty {
+		if err := k.Dirty.Set(ctx, key); err != nil {
+			return err
+		}
+	}
+	if g.Resolving {
+		return k.Resolving.Set(ctx, key)
+	}
+	return nil
+}
+
+// initPosition needs the pools: they say which batch carries the operations in flight.
+func (k *Keeper) initPosition(ctx sdk.Context, g types.GenesisPosition) error {
+	user, err := k.address("user", g.User)
+	if err != nil {
+		return err
+	}
+	key := collections.Join3(user, g.ConsumerID, g.Validator)
+	if err := k.Positions.Set(ctx, key, g.Position); err != nil {
+		return err
+	}
+	if g.Position.Queued() {
+		if err := k.Queue.Set(ctx, collections.Join3(g.ConsumerID, g.Validator, g.Position.QueueSequence), user); err != nil {
+			return err
+		}
+	}
+	if g.Position.Sent() {
+		pool, err := k.loadPool(ctx, g.ConsumerID, g.Validator)
+		if err != nil {
+			return err
+		}
+		if err := k.SentOps.Set(ctx, collections.Join3(g.ConsumerID, pool.BatchID, collections.Join(g.Validator, user))); err != nil {
+			return err
+		}
+	}
+	if len(g.Unbonding.Entries) == 0 {
+		return nil
+	}
+	for _, e := range g.Unbonding.Entries {
+		if err := k.UnbondingQueue.Set(ctx, collections.Join(e.ReleaseTime, key)); err != nil {
+			return err
+		}
+	}
+	return k.Unbondings.Set(ctx, key, g.Unbonding)
+}
+
+// ExportGenesis returns the whole state in the order of its keys.
+func (k *Keeper) ExportGenesis(ctx sdk.Context) (*types.GenesisState, error) {
+	gs, err := &types.GenesisState{}, error(nil)
+	if gs.Params, err = k.Params.Get(ctx); err != nil {
+		return nil, err
+	}
+	if gs.NextConsumerID, err = k.NextConsumerID.Peek(ctx); err != nil {
+		return nil, err
+	}
+	if gs.NextQueueSequence, err = k.QueueSequence.Peek(ctx); err != nil {
+		return nil, err
+	}
+	if gs.SendCursor, err = k.SendCursor.Get(ctx); err != nil && !errors.Is(err, collections.ErrNotFound) {
+		return nil, err
+	}
+	if err := k.Consumers.Walk(ctx, nil, func(_ uint64, c types.Consumer) (bool, error) {
+		exported, err := k.exportConsumer(ctx, c)
+		gs.Consumers = append(gs.Consumers, exported)
+		return false, err
+	}); err != nil {
+		return nil, err
+	}
+	return gs, k.Positions.Walk(ctx, nil, func(key positionKey, p types.Position) (bool, error) {
+		user, err := k.accountKeeper.AddressCodec().BytesToString(key.K1())
+		if err != nil {
+			return true, err
+		}
+		unbonding, err := k.Unbondings.Get(ctx, key)
+		if err != nil && !errors.Is(err, collections.ErrNotFound) {
+			return true, err
+		}
+		gs.Positions = append(gs.Positions, types.GenesisPosition{
+			User: user, ConsumerID: key.K2(), Validator: key.K3(), Position: p, Unbonding: unbonding,
+		})
+		return false, nil
+	})
+}
+
+func (k *Keeper) exportConsumer(ctx sdk.Context, c types.Consumer) (types.GenesisConsumer, error) {
+	g, err := types.GenesisConsumer{Consumer: c}, error(nil)
+	if g.Outbox, err = k.Outboxes.Get(ctx, c.ID); err != nil {
+		return g, err
+	}
+	if g.Sync, err = k.Syncs.Get(ctx, c.ID); err != nil {
+		return g, err
+	}
+	byName, byNumber := collections.NewPrefixedPairRange[uint64, string](c.ID), collections.NewPrefixedPairRange[uint64, uint64](c.ID)
+	if err := k.Validators.Walk(ctx, byName, func(key validatorKey, v types.Validator) (bool, error) {
+		exported, err := k.exportValidator(ctx, key, v)
+		g.Validators = append(g.Validators, exported)
+		return false, err
+	}); err != nil {
+		return g, err
+	}
+	if err := k.Batches.Walk(ctx, byNumber, func(_ batchKey, b types.Batch) (bool, error) {
+		g.Batches = append(g.Batches, b)
+		return false, nil
+	}); err != nil {
+		return g, err
+	}
+	if err := k.AppliedRecords.Walk(ctx, byNumber, func(_ batchKey, r types.AppliedRecord) (bool, error) {
+		g.Applied = append(g.Applied, r)
+		return false, nil
+	}); err != nil {
+		return g, err
+	}
+	return g, k.RewardTotals.Walk(ctx, byName, func(_ validatorKey, r types.RewardTotals) (bool, error) {
+		g.Rewards = append(g.Rewards, r)
+		return false, nil
+	})
+}
+
+func (k *Keeper) exportValidator(ctx sdk.Context, key validatorKey, v types.Validator) (types.GenesisValidator, error) {
+	g, err := types.GenesisValidator{Validator: v}, error(nil)
+	if g.Pool, err = k.loadPool(ctx, key.K1(), key.K2()); err != nil {
+		return g, err
+	}
+	if g.Dirty, err = k.Dirty.Has(ctx, key); err != nil {
+		return g, err
+	}
+	g.Resolving, err = k.Resolving.Has(ctx, key)
+	return g, err
+}

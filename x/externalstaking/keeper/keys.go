@@ -1,0 +1,118 @@
+package keeper
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+
+	"cosmossdk.io/collections"
+	errorsmod "cosmossdk.io/errors"
+	sdk "github.com/cosmos/cosmos-sdk/types"
+	clienttypes "github.com/cosmos/ibc-go/v8/modules/core/02-client/types"
+
+	"github.com/mesh-security/mesh/x/externalstaking/types"
+)
+
+// ownerKey is a consensus key and the height it is valid from, ordered by key, then height.
+func ownerKey(key []byte, from clienttypes.Height) []byte {
+	bz := bytes.Clone(key)
+	bz = binary.BigEndian.AppendUint64(bz, from.RevisionNumber)
+	return binary.BigEndian.AppendUint64(bz, from.RevisionHeight)
+}
+
+// ownerHeight is the height in an ownerKey.
+func ownerHeight(owner []byte) clienttypes.Height {
+	tail := owner[len(owner)-16:]
+	return clienttypes.NewHeight(binary.BigEndian.Uint64(tail), binary.BigEndian.Uint64(tail[8:]))
+}
+
+// lastOwner returns the validator that got the key last and the height it has it from; "" if nobody ever did.
+func (k *Keeper) lastOwner(ctx context.Context, consumerID uint64, key []byte) (string, clienttypes.Height, error) {
+	highest := clienttypes.NewHeight(^uint64(0), ^uint64(0))
+	iter, err := k.KeyOwners.Iterate(ctx, collections.NewPrefixedPairRange[uint64, []byte](consumerID).
+		StartInclusive(ownerKey(key, clienttypes.ZeroHeight())).EndInclusive(ownerKey(key, highest)).Descending())
+	if err != nil {
+		return "", clienttypes.Height{}, err
+	}
+	defer iter.Close()
+	if !iter.Valid() {
+		return "", clienttypes.Height{}, nil
+	}
+	entry, err := iter.KeyValue()
+	if err != nil {
+		return "", clienttypes.Height{}, err
+	}
+	return entry.Value, ownerHeight(entry.Key.K2()), nil
+}
+
+// keyAvailable returns nil if the validator may have the key from height at: it has it, nobody ever had it, or whoever
+// had it last was removed or has another key by now. acquire is true in that last case: the validator's own history
+// needs a new entry even if it once had the same key. ErrKeyTaken otherwise.
+func (k *Keeper) keyAvailable(ctx context.Context, consumerID uint64, operator string, key []byte, at clienttypes.Height) (acquire bool, err error) {
+	owner, from, err := k.lastOwner(ctx, consumerID, key)
+	if err != nil || owner == "" || owner == operator {
+		return false, err
+	}
+	holder, err := k.GetValidator(ctx, consumerID, owner)
+	if err != nil {
+		return false, err
+	}
+	if holder.HoldsKey(key) {
+		return false, errorsmod.Wrapf(types.ErrKeyTaken, "%s has it since %s; it passes on only after %s was removed", owner, from, owner)
+	}
+	if !at.GT(from) {
+		// At one height a key has one owner.
+		return false, errorsmod.Wrapf(types.ErrKeyTaken, "%s had it at %s; it passes on only above that", owner, from)
+	}
+	return true, nil
+}
+
+// poolEmptied is called when the last stake, operation and unbonding entry of a validator has left: a key that has been
+// waiting for that becomes the validator's key, and the validator may make room again. It may be called more often.
+func (k *Keeper) poolEmptied(ctx context.Context, consumerID uint64, operator string) error {
+	before, err := k.Validators.Get(ctx, collections.Join(consumerID, operator))
+	if errors.Is(err, collections.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if !before.KeyConflict() {
+		// It may have left the index while something was left on it.
+		return k.indexEvictable(ctx, consumerID, before, before)
+	}
+	sdkCtx := sdk.UnwrapSDKContext(ctx)
+	next, err := k.withPendingKey(sdkCtx, consumerID, before)
+	if err != nil {
+		return err
+	}
+	if !before.Changed(next) {
+		return k.indexEvictable(ctx, consumerID, before, before)
+	}
+	return k.setValidator(sdkCtx, consumerID, before, next)
+}
+
+// withPendingKey gives a validator its pending key, from what the light client has seen now. If somebody else got that
+// key meanwhile, the conflict stays until the consumer reports something else.
+func (k *Keeper) withPendingKey(ctx sdk.Context, consumerID uint64, v types.Validator) (types.Validator, error) {
+	consumer, err := k.GetConsumer(ctx, consumerID)
+	if err != nil {
+		return v, err
+	}
+	client, err := k.tendermintClient(ctx, consumer.ClientID)
+	if err != nil {
+		return v, err
+	}
+	if _, err := k.keyAvailable(ctx, consumerID, v.Address, v.PendingKey, client.LatestHeight); err != nil {
+		k.reportSkipped(ctx, consumerID, v.Address, "pending key: "+err.Error())
+		return v, nil
+	}
+	return v.Emptied(client.LatestHeight, ctx.BlockHeight()), nil
+}
+
+// hasPieces is true while any position is left on the validator.
+func (k *Keeper) hasPieces(ctx context.Context, consumerID uint64, operator string) (bool, error) {
+	pool, err := k.loadPool(ctx, consumerID, operator)
+	return pool.Positions > 0, err
+}

@@ -1,0 +1,30 @@
+package types
+
+import (
+	"github.com/cosmos/cosmos-sdk/codec"
+	"github.com/cosmos/cosmos-sdk/codec/legacy"
+	cdctypes "github.com/cosmos/cosmos-sdk/codec/types"
+	sdk "github.com/cosmos/cosmos-sdk/types"
+	"github.com/cosmos/cosmos-sdk/types/msgservice"
+)
+
+// RegisterLegacyAminoCodec registers the messages under the names that hardware wallets sign.
+func RegisterLegacyAminoCodec(cdc *codec.LegacyAmino) {
+	legacy.RegisterAminoMsg(cdc, &MsgRegisterConsumer{}, "mesh/xs/MsgRegisterConsumer")
+	legacy.RegisterAminoMsg(cdc, &MsgUpdateConsumer{}, "mesh/xs/MsgUpdateConsumer")
+	legacy.RegisterAminoMsg(cdc, &MsgUpdateAdmin{}, "mesh/xs/MsgUpdateAdmin")
+	legacy.RegisterAminoMsg(cdc, &MsgStake{}, "mesh/xs/MsgStake")
+	legacy.RegisterAminoMsg(cdc, &MsgUnstake{}, "mesh/xs/MsgUnstake")
+	legacy.RegisterAminoMsg(cdc, &MsgWithdrawRewards{}, "mesh/xs/MsgWithdrawRewards")
+	legacy.RegisterAminoMsg(cdc, &MsgUpdateParams{}, "mesh/xs/MsgUpdateParams")
+	cdc.RegisterConcrete(&Params{}, "mesh/xs/Params", nil)
+}
+
+// RegisterInterfaces registers the messages and their service.
+func RegisterInterfaces(registry cdctypes.InterfaceRegistry) {
+	registry.RegisterImplementations((*sdk.Msg)(nil),
+		&MsgRegisterConsumer{}, &MsgUpdateConsumer{}, &MsgUpdateAdmin{},
+		&MsgStake{}, &MsgUnstake{}, &MsgWithdrawRewards{}, &MsgUpdateParams{},
+	)
+	msgservice.RegisterMsgServiceDesc(registry, &_Msg_serviceDesc)
+}

@@ -1,0 +1,69 @@
+package types
+
+import (
+	"time"
+
+	errorsmod "cosmossdk.io/errors"
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"github.com/mesh-security/mesh/x/control"
+)
+
+// Bounds of the params.
+const (
+	// MinPacketTimeout and MaxPacketTimeout bound packet_timeout: shorter would close channels over a relayer's bad day.
+	MinPacketTimeout = 24 * time.Hour
+	MaxPacketTimeout = 365 * 24 * time.Hour
+	// maxEntryBytes is what one entry of a StakeSync takes at most: name, 128 bit amount and the JSON around them.
+	maxEntryBytes = control.MaxNameBytes + 39 + 32
+	// maxEnvelopeBytes is what a StakeSync takes beside its entries.
+	maxEnvelopeBytes = 256
+	// MaxEntriesPerPacket is the largest max_entries_per_packet whose packet always fits.
+	MaxEntriesPerPacket = (control.MaxPacketBytes - maxEnvelopeBytes) / maxEntryBytes
+	// MaxListParam bounds every other count, so that no param can unbound the work of a block.
+	MaxListParam = 100_000
+)
+
+// DefaultParams are the values of a new chain.
+func DefaultParams() Params {
+	return Params{
+		RegistrationFee:                sdk.NewCoins(),
+		PacketTimeout:                  28 * 24 * time.Hour,
+		MaxEntriesPerPacket:            200,
+		MaxOpsPerPacket:                500,
+		MaxPacketsPerBlock:             10,
+		MaxPositionsPerUserAndConsumer: 32,
+		MaxEntriesPerPosition:          64,
+		MaxValidatorsPerConsumer:       1000,
+		MaxRewardDenoms:                3,
+		MaxReleasesPerBlock:            500,
+	}
+}
+
+// Validate names the param that is out of its bounds and says what is possible.
+func (p Params) Validate() error {
+	if err := p.RegistrationFee.Validate(); err != nil {
+		return errorsmod.Wrapf(ErrInvalidParams, "registration_fee: %s", err)
+	}
+	if p.PacketTimeout < MinPacketTimeout || p.PacketTimeout > MaxPacketTimeout {
+		return errorsmod.Wrapf(ErrInvalidParams, "packet_timeout is %s, %s to %s are possible", p.PacketTimeout, MinPacketTimeout, MaxPacketTimeout)
+	}
+	for _, c := range []struct {
+		name       string
+		value, max uint32
+	}{
+		{"max_entries_per_packet", p.MaxEntriesPerPacket, MaxEntriesPerPacket},
+		{"max_ops_per_packet", p.MaxOpsPerPacket, MaxListParam},
+		{"max_packets_per_block", p.MaxPacketsPerBlock, MaxListParam},
+		{"max_positions_per_user_and_consumer", p.MaxPositionsPerUserAndConsumer, MaxListParam},
+		{"max_entries_per_position", p.MaxEntriesPerPosition, MaxListParam},
+		{"max_validators_per_consumer", p.MaxValidatorsPerConsumer, MaxListParam},
+		{"max_reward_denoms", p.MaxRewardDenoms, MaxListParam},
+		{"max_releases_per_block", p.MaxReleasesPerBlock, MaxListParam},
+	} {
+		if c.value == 0 || c.value > c.max {
+			return errorsmod.Wrapf(ErrInvalidParams, "%s is %d, 1 to %d are possible", c.name, c.value, c.max)
+		}
+	}
+	return nil
+}
