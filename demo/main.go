@@ -42,22 +42,28 @@ func realMain() int {
 	if *stop {
 		return exitCode(ui, stopKept(ui, *dir))
 	}
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	defer cancel()
 	st, err := newStory(ui, *meshd, *rly, *vector, *dir)
 	if err != nil {
 		return exitCode(ui, err)
 	}
+	// Deferred, so that not even a panic leaves a process behind.
+	leave := false
+	defer func() {
+		if !leave {
+			st.stop()
+		}
+	}()
 	if err := st.tell(ctx); err != nil {
 		st.explain(err)
-		st.stop()
 		return exitCode(ui, err)
 	}
 	if *keep {
-		return exitCode(ui, st.leaveRunning())
+		err = st.leaveRunning()
+		leave = err == nil
 	}
-	st.stop()
-	return 0
+	return exitCode(ui, err)
 }
 
 func exitCode(ui *console, err error) int {
@@ -65,7 +71,7 @@ func exitCode(ui *console, err error) int {
 	case err == nil:
 		return 0
 	case interrupted(err):
-		ui.say("\ninterrupted; everything has been stopped")
+		ui.say("\ninterrupted: stopping everything")
 		return 130
 	default:
 		fmt.Fprintln(os.Stderr, ui.paint(red, "demo: ")+err.Error())

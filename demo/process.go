@@ -22,8 +22,8 @@ const (
 	maxLogLine = 400
 )
 
-// process is a program running in the background, in a process group of its own so that
-// ending it reaches its children and nothing else.
+// process is a program running in the background, in a session and process group of its
+// own, so that ending it reaches its children and nothing else and it survives the terminal.
 type process struct {
 	name    string
 	cmd     *exec.Cmd
@@ -41,7 +41,7 @@ func startProcess(name, logFile, program string, args ...string) (*process, erro
 	defer log.Close()
 	cmd := exec.Command(program, args...)
 	cmd.Stdout, cmd.Stderr, cmd.Env = log, log, environment()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
