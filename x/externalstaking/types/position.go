@@ -41,7 +41,9 @@ func NewOperation(amount math.Int, at time.Time) Operation {
 func (p Position) PendingStake() math.Int { return p.QueuedStake.Value().Add(p.SentStake.Value()) }
 
 // PendingUnstake is the bonded stake that is about to leave, queued or in flight.
-func (p Position) PendingUnstake() math.Int { return p.QueuedUnstake.Value().Add(p.SentUnstake.Value()) }
+func (p Position) PendingUnstake() math.Int {
+	return p.QueuedUnstake.Value().Add(p.SentUnstake.Value())
+}
 
 // Unstakeable is the bonded stake that is not about to leave already.
 func (p Position) Unstakeable() math.Int { return p.Bonded.Sub(p.PendingUnstake()) }
