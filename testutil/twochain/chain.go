@@ -70,6 +70,8 @@ type Chain struct {
 	Validators []*Validator
 	// Last is the result of the last block.
 	Last *abci.ResponseFinalizeBlock
+	// Observe, if set, is called after every block, also those the harness makes by itself.
+	Observe func(*abci.ResponseFinalizeBlock)
 
 	cfg    ChainConfig
 	secret string

@@ -38,6 +38,12 @@
 // Advance lets time pass on both chains in steps small enough to keep the light clients alive, with one block and one
 // client update per step. Blocks makes n blocks on one chain.
 //
+// Observe is called after every block.
+//
+// # Validators
+//
+// CreateValidator makes an account the operator of a new validator, by the message a real operator would send.
+//
 // # Faults
 //
 // SetDown stops a validator from signing, DoubleSign reports a duplicate vote of it to its own chain, Unjail brings it

@@ -47,6 +47,15 @@ func (n *node) FinalizeBlock(req *abci.RequestFinalizeBlock) (*abci.ResponseFina
 	return res, nil
 }
 
+// Commit tells the chain's observer that a block was committed.
+func (n *node) Commit() (*abci.ResponseCommit, error) {
+	res, err := n.App.Commit()
+	if err == nil && n.chain.Observe != nil {
+		n.chain.Observe(n.chain.Last)
+	}
+	return res, err
+}
+
 func (c *Chain) lastCommit() abci.CommitInfo {
 	var info abci.CommitInfo
 	if c.lastVals == nil {
