@@ -90,7 +90,9 @@ func newApp(
 		panic(err)
 	}
 	app.Keepers = newKeepers(app, appOpts, blocked, logger)
-	app.checkReceivers()
+	if err := app.checkReceivers(); err != nil {
+		panic(err)
+	}
 
 	app.setModules()
 	app.registerServices()

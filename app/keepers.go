@@ -1,6 +1,7 @@
 package app
 
 import (
+	corestore "cosmossdk.io/core/store"
 	"cosmossdk.io/log"
 	storetypes "cosmossdk.io/store/types"
 	circuitkeeper "cosmossdk.io/x/circuit/keeper"
@@ -43,7 +44,10 @@ import (
 	ibckeeper "github.com/cosmos/ibc-go/v8/modules/core/keeper"
 	"github.com/spf13/cast"
 
+	convertertypes "github.com/mesh-security/mesh/x/converter/types"
+	externaltypes "github.com/mesh-security/mesh/x/externalstaking/types"
 	vaulttypes "github.com/mesh-security/mesh/x/vault/types"
+	virtualtypes "github.com/mesh-security/mesh/x/virtualstaking/types"
 )
 
 // storeKeys names every persistent store.
@@ -53,7 +57,7 @@ func storeKeys() []string {
 		slashingtypes.StoreKey, govtypes.StoreKey, upgradetypes.StoreKey, feegrant.StoreKey, evidencetypes.StoreKey,
 		authzkeeper.StoreKey, consensustypes.StoreKey, circuittypes.StoreKey,
 		capabilitytypes.StoreKey, ibcexported.StoreKey, ibctransfertypes.StoreKey,
-		vaulttypes.StoreKey,
+		vaulttypes.StoreKey, externaltypes.StoreKey, virtualtypes.StoreKey, convertertypes.StoreKey,
 	}
 }
 
@@ -91,7 +95,7 @@ func newKeepers(app *App, appOpts servertypes.AppOptions, blocked map[string]boo
 		cdc       = app.encoding.Codec
 		authority = authtypes.NewModuleAddress(govtypes.ModuleName).String()
 		config    = sdk.GetConfig()
-		store     = func(key string) storeService { return runtime.NewKVStoreService(app.keys[key]) }
+		store     = func(key string) corestore.KVStoreService { return runtime.NewKVStoreService(app.keys[key]) }
 	)
 
 	k.ConsensusKeeper = consensuskeeper.NewKeeper(cdc, store(consensustypes.StoreKey), authority, runtime.EventService{})
@@ -144,12 +148,14 @@ func newKeepers(app *App, appOpts servertypes.AppOptions, blocked map[string]boo
 	k.GovKeeper.SetLegacyRouter(legacy)
 
 	k.addIBC(app, authority)
-	k.addMesh(app, authority)
 	k.addHooks()
 	return k
 }
 
-// addHooks registers who hears of changes in x/staking: distribution and slashing keep their books on it.
+// addHooks registers who hears of changes in x/staking: distribution and slashing keep their books on it, virtual
+// staking notes which validators to look at.
 func (k *Keepers) addHooks() {
-	k.StakingKeeper.SetHooks(stakingtypes.NewMultiStakingHooks(k.DistrKeeper.Hooks(), k.SlashingKeeper.Hooks()))
+	k.StakingKeeper.SetHooks(stakingtypes.NewMultiStakingHooks(
+		k.DistrKeeper.Hooks(), k.SlashingKeeper.Hooks(), k.VirtualStakingKeeper.Hooks(),
+	))
 }

@@ -1,20 +1,69 @@
 package app
 
 import (
+	"github.com/cosmos/cosmos-sdk/runtime"
+	capabilitykeeper "github.com/cosmos/ibc-go/modules/capability/keeper"
+
+	"github.com/mesh-security/mesh/internal/invariant"
+	converterkeeper "github.com/mesh-security/mesh/x/converter/keeper"
+	convertertypes "github.com/mesh-security/mesh/x/converter/types"
+	externalkeeper "github.com/mesh-security/mesh/x/externalstaking/keeper"
+	externaltypes "github.com/mesh-security/mesh/x/externalstaking/types"
 	vaultkeeper "github.com/mesh-security/mesh/x/vault/keeper"
 	vaulttypes "github.com/mesh-security/mesh/x/vault/types"
-
-	"github.com/cosmos/cosmos-sdk/runtime"
+	virtualkeeper "github.com/mesh-security/mesh/x/virtualstaking/keeper"
+	virtualtypes "github.com/mesh-security/mesh/x/virtualstaking/types"
 )
 
-// MeshKeepers are the keepers of the mesh modules.
+// ExternalHolder is the prefix of the liens that cross-staking puts on collateral: "external/<consumer>".
+const ExternalHolder = "external"
+
+// MeshKeepers are the keepers of the mesh modules. A provider needs the first two, a consumer the last two.
 type MeshKeepers struct {
-	VaultKeeper *vaultkeeper.Keeper
+	VaultKeeper           *vaultkeeper.Keeper
+	ExternalStakingKeeper *externalkeeper.Keeper
+	VirtualStakingKeeper  *virtualkeeper.Keeper
+	ConverterKeeper       *converterkeeper.Keeper
 }
 
-func (k *Keepers) addMesh(app *App, authority string) {
-	store := func(key string) storeService { return runtime.NewKVStoreService(app.keys[key]) }
+// addProvider builds the provider's side: the vault, and cross-staking as one holder of liens in it.
+func (k *Keepers) addProvider(app *App, scoped capabilitykeeper.ScopedKeeper, authority string) {
+	cdc := app.encoding.Codec
 	k.VaultKeeper = vaultkeeper.NewKeeper(
-		app.encoding.Codec, store(vaulttypes.StoreKey), k.AccountKeeper, k.BankKeeper, k.StakingKeeper, authority,
+		cdc, runtime.NewKVStoreService(app.keys[vaulttypes.StoreKey]),
+		k.AccountKeeper, k.BankKeeper, k.StakingKeeper, authority,
 	)
+	k.ExternalStakingKeeper = externalkeeper.NewKeeper(
+		cdc, runtime.NewKVStoreService(app.keys[externaltypes.StoreKey]),
+		k.AccountKeeper, k.BankKeeper, k.DistrKeeper, k.IBCKeeper.ClientKeeper, k.IBCKeeper.ConnectionKeeper,
+		k.IBCKeeper.ChannelKeeper, k.IBCKeeper.PortKeeper, scoped, authority,
+	)
+	k.ExternalStakingKeeper.SetVault(k.VaultKeeper.RegisterHolder(ExternalHolder, k.ExternalStakingKeeper))
+}
+
+// addConsumer builds the consumer's side: virtual staking, and the converter that says what it shall hold. Nobody may
+// send coins to the accounts that hold virtual stake.
+func (k *Keepers) addConsumer(app *App, scoped capabilitykeeper.ScopedKeeper, authority string) {
+	cdc := app.encoding.Codec
+	k.VirtualStakingKeeper = virtualkeeper.NewKeeper(
+		cdc, runtime.NewKVStoreService(app.keys[virtualtypes.StoreKey]),
+		k.AccountKeeper, k.BankKeeper, k.StakingKeeper, k.SlashingKeeper, k.DistrKeeper, authority,
+	)
+	k.ConverterKeeper = converterkeeper.NewKeeper(
+		cdc, runtime.NewKVStoreService(app.keys[convertertypes.StoreKey]),
+		k.AccountKeeper, k.BankKeeper, k.StakingKeeper, k.DistrKeeper, k.IBCKeeper.ClientKeeper,
+		k.IBCKeeper.ConnectionKeeper, k.IBCKeeper.ChannelKeeper, k.IBCKeeper.PortKeeper, scoped, k.TransferKeeper,
+		k.VirtualStakingKeeper, authority,
+	)
+	k.VirtualStakingKeeper.SetHooks(k.ConverterKeeper)
+	k.BankKeeper.AppendSendRestriction(k.VirtualStakingKeeper.SendRestriction)
+}
+
+// Invariants are all invariants of the mesh modules.
+func (app *App) Invariants() []invariant.Named {
+	var all []invariant.Named
+	all = append(all, app.VaultKeeper.Invariants()...)
+	all = append(all, app.ExternalStakingKeeper.Invariants()...)
+	all = append(all, app.VirtualStakingKeeper.Invariants()...)
+	return append(all, app.ConverterKeeper.Invariants()...)
 }

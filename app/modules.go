@@ -40,8 +40,14 @@ import (
 	ibcexported "github.com/cosmos/ibc-go/v8/modules/core/exported"
 	ibctm "github.com/cosmos/ibc-go/v8/modules/light-clients/07-tendermint"
 
+	"github.com/mesh-security/mesh/x/converter"
+	convertertypes "github.com/mesh-security/mesh/x/converter/types"
+	"github.com/mesh-security/mesh/x/externalstaking"
+	externaltypes "github.com/mesh-security/mesh/x/externalstaking/types"
 	"github.com/mesh-security/mesh/x/vault"
 	vaulttypes "github.com/mesh-security/mesh/x/vault/types"
+	"github.com/mesh-security/mesh/x/virtualstaking"
+	virtualtypes "github.com/mesh-security/mesh/x/virtualstaking/types"
 )
 
 // setModules builds the module managers. The legacy params subspaces are nil: they serve only migrations from versions
@@ -75,6 +81,9 @@ func (app *App) setModules() {
 		ibctm.NewAppModule(),
 		transfer.NewAppModule(app.TransferKeeper),
 		vault.NewAppModule(cdc, app.VaultKeeper),
+		externalstaking.NewAppModule(cdc, app.ExternalStakingKeeper),
+		virtualstaking.NewAppModule(cdc, app.VirtualStakingKeeper),
+		converter.NewAppModule(cdc, app.ConverterKeeper),
 	)
 	app.BasicManager = module.NewBasicManagerFromManager(app.ModuleManager, map[string]module.AppModuleBasic{
 		genutiltypes.ModuleName: genutil.NewAppModuleBasic(genutiltypes.DefaultMessageValidator),
@@ -96,6 +105,8 @@ func (app *App) setModuleOrder() {
 		evidencetypes.ModuleName,
 		stakingtypes.ModuleName,
 		ibcexported.ModuleName,
+		virtualtypes.ModuleName,   // epochs, once everything above has settled who signs and what was earned
+		convertertypes.ModuleName, // sends the rewards the epochs withdrew
 		ibctransfertypes.ModuleName,
 		genutiltypes.ModuleName,
 		authz.ModuleName,
@@ -103,6 +114,10 @@ func (app *App) setModuleOrder() {
 	app.ModuleManager.SetOrderEndBlockers(
 		govtypes.ModuleName,
 		stakingtypes.ModuleName,
+		vaulttypes.ModuleName,
+		externaltypes.ModuleName,  // releases what is due before it sends
+		virtualtypes.ModuleName,   // burns what staking released, and sees the new validator set
+		convertertypes.ModuleName, // reports that set
 		ibcexported.ModuleName,
 		ibctransfertypes.ModuleName,
 		capabilitytypes.ModuleName,
@@ -128,6 +143,9 @@ func (app *App) setModuleOrder() {
 		circuittypes.ModuleName,
 		ibctransfertypes.ModuleName,
 		vaulttypes.ModuleName,
+		externaltypes.ModuleName,
+		virtualtypes.ModuleName,
+		convertertypes.ModuleName,
 		genutiltypes.ModuleName, // last: it delivers the genesis transactions, which may use any module
 	}
 	app.ModuleManager.SetOrderInitGenesis(genesis...)

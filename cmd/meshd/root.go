@@ -87,6 +87,7 @@ func newRootCmd(prefix string) *cobra.Command {
 		txCmd(),
 		queryCmd(),
 		inspectCmd(),
+		meshStatusCmd(),
 	)
 	autoCLI, err := autoCLIOptions(template, clientCtx)
 	if err != nil {

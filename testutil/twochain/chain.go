@@ -13,6 +13,7 @@ import (
 	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
 	cmttypes "github.com/cometbft/cometbft/types"
 	dbm "github.com/cosmos/cosmos-db"
+	"github.com/cosmos/cosmos-sdk/baseapp"
 	"github.com/cosmos/cosmos-sdk/crypto/keys/secp256k1"
 	simtestutil "github.com/cosmos/cosmos-sdk/testutil/sims"
 	sdk "github.com/cosmos/cosmos-sdk/types"
@@ -147,6 +148,11 @@ func newValidator(secret string) *Validator {
 func (c *Chain) Ctx() sdk.Context {
 	ctx, _ := c.GetContext().CacheContext()
 	return ctx
+}
+
+// Query is a connection for the modules' query clients, to the last committed state.
+func (c *Chain) Query() *baseapp.QueryServiceTestHelper {
+	return &baseapp.QueryServiceTestHelper{GRPCQueryRouter: c.App.GRPCQueryRouter(), Ctx: c.Ctx()}
 }
 
 // Balance of an account in one denom.

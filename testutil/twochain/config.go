@@ -7,6 +7,7 @@ import (
 	"github.com/cosmos/cosmos-sdk/codec"
 
 	"github.com/mesh-security/mesh/app"
+	virtualtypes "github.com/mesh-security/mesh/x/virtualstaking/types"
 )
 
 // Config describes both chains and what connects them.
@@ -60,5 +61,10 @@ func DefaultConfig() Config {
 	}
 	cfg.Provider.ChainID, cfg.Provider.Denom = "provider-1", "uprov"
 	cfg.Consumer.ChainID, cfg.Consumer.Denom = "consumer-1", "ucons"
+	cfg.Consumer.Genesis = func(cdc codec.Codec, genesis app.GenesisState) {
+		Edit(cdc, genesis, virtualtypes.ModuleName, func(g *virtualtypes.GenesisState) {
+			g.Params.EpochLength, g.Params.TotalMaxCap = 20, math.NewInt(1_000_000_000_000)
+		})
+	}
 	return cfg
 }

@@ -22,7 +22,7 @@
 // # Chains
 //
 // Chain embeds ibctesting's TestChain; its App is the real *app.App. Ctx reads the last committed state and never
-// writes. A message goes through Deliver (one transaction in one block; the error is the registered one, so ErrorIs
+// writes; Query is a connection for query clients. A message goes through Deliver (one transaction in one block; the error is the registered one, so ErrorIs
 // works) or Queue (any number in the next block; Results tells). NextBlock makes an empty block. Each block lets 5
 // seconds pass on both chains. Response decodes a message's response, Events the typed events of a result or block.
 // Execute passes a governance proposal: deposit, votes of all operators, voting period.

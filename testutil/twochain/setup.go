@@ -148,3 +148,12 @@ func (n *Network) ConsumerAdmin() Account { return n.Provider.Users[0] }
 
 // ConverterAdmin is the admin of the converter, an account of the consumer.
 func (n *Network) ConverterAdmin() Account { return n.Consumer.Users[0] }
+
+// Epoch makes blocks on the consumer until the converter's next virtual staking epoch has run.
+func (n *Network) Epoch() {
+	n.Helper()
+	source, err := n.Consumer.App.VirtualStakingKeeper.Sources.Get(n.Consumer.Ctx(), n.ConverterID)
+	require.NoError(n, err)
+	require.NotZero(n, source.NextEpoch, "the source has no cap and no stake")
+	n.Consumer.Blocks(int(source.NextEpoch - n.Consumer.App.LastBlockHeight()))
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	rpchttp "github.com/cometbft/cometbft/rpc/client/http"
+	"github.com/cosmos/cosmos-sdk/client"
+	"github.com/cosmos/cosmos-sdk/client/flags"
+	"github.com/spf13/cobra"
+)
+
+const (
+	flagProvider   = "provider"
+	flagConsumer   = "consumer"
+	flagConsumerID = "consumer-id"
+)
+
+// meshStatusCmd shows both ends of cross-staking at once. The two chains may have other prefixes than this binary.
+func meshStatusCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "mesh-status",
+		Short: "Show both ends of cross-staking: channel, client, stake by validator, caps, rewards, epochs",
+		Long: `Show both ends of cross-staking, as the two chains' own nodes report them: channel, light clients, what is in
+flight, stake by validator on each side and the difference, cap and last epoch, rewards. Registrations and converters
+are paired by their ports.`,
+		Args:    cobra.NoArgs,
+		Example: "meshd mesh-status --provider tcp://localhost:26657 --consumer tcp://localhost:36657",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			clientCtx := client.GetClientContextFromCmd(cmd)
+			provider, err := dial(cmd, clientCtx, flagProvider)
+			if err != nil {
+				return err
+			}
+			consumer, err := dial(cmd, clientCtx, flagConsumer)
+			if err != nil {
+				return err
+			}
+			only, err := cmd.Flags().GetUint64(flagConsumerID)
+			if err != nil {
+				return err
+			}
+			status, err := readStatus(cmd.Context(), provider, consumer, only)
+			if err != nil {
+				return err
+			}
+			if output, _ := cmd.Flags().GetString(flags.FlagOutput); output == flags.OutputFormatJSON {
+				bz, err := json.MarshalIndent(status, "", "  ")
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprintln(cmd.OutOrStdout(), string(bz))
+				return err
+			}
+			return status.print(cmd.OutOrStdout())
+		},
+	}
+	cmd.Flags().String(flagProvider, "tcp://localhost:26657", "CometBFT RPC of a provider node")
+	cmd.Flags().String(flagConsumer, "", "CometBFT RPC of a consumer node")
+	cmd.Flags().Uint64(flagConsumerID, 0, "show only this registration; 0 for all of the consumer chain")
+	cmd.Flags().StringP(flags.FlagOutput, "o", flags.OutputFormatText, "output format (text|json)")
+	if err := cmd.MarkFlagRequired(flagConsumer); err != nil {
+		panic(err)
+	}
+	return cmd
+}
+
+// node is one end: its queries go over the RPC as ABCI queries.
+type node struct {
+	client.Context
+	ChainID string
+	Height  int64
+}
+
+func dial(cmd *cobra.Command, clientCtx client.Context, flag string) (node, error) {
+	address, err := cmd.Flags().GetString(flag)
+	if err != nil {
+		return node{}, err
+	}
+	rpc, err := rpchttp.New(address, "/websocket")
+	if err != nil {
+		return node{}, fmt.Errorf("--%s %s: %w", flag, address, err)
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), rpcTimeout)
+	defer cancel()
+	status, err := rpc.Status(ctx)
+	if err != nil {
+		return node{}, fmt.Errorf("--%s %s does not answer: %w", flag, address, err)
+	}
+	return node{
+		Context: clientCtx.WithClient(rpc).WithGRPCClient(nil).WithNodeURI(address),
+		ChainID: status.NodeInfo.Network,
+		Height:  status.SyncInfo.LatestBlockHeight,
+	}, nil
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+)
+
+// print writes two tables per registration: the two ends side by side, and the stake by validator.
+func (s meshStatus) print(w io.Writer) error {
+	fmt.Fprintf(w, "provider %s at height %d, consumer %s at height %d\n",
+		s.Provider.ChainID, s.Provider.Height, s.Consumer.ChainID, s.Consumer.Height)
+	if len(s.Links) == 0 {
+		fmt.Fprintf(w, "%s has no registration for %s\n", s.Provider.ChainID, s.Consumer.ChainID)
+	}
+	for _, link := range s.Links {
+		link.print(w)
+	}
+	return nil
+}
+
+func (link linkStatus) print(w io.Writer) {
+	fmt.Fprintf(w, "\nconsumer %d %q, converter %d\n", link.ConsumerID, link.Name, link.ConverterID)
+	if link.Problem != "" {
+		fmt.Fprintln(w, "NOT A PAIR:", link.Problem)
+	}
+	ends := newTable(w)
+	ends.AppendHeader(table.Row{"", "provider", "consumer"})
+	ends.AppendRows([]table.Row{
+		{"status", short(link.Provider.Status), short(link.Consumer.Status)},
+		{"channel", link.Provider.channel(), link.Consumer.channel()},
+		{"light client", link.Provider.ClientStatus, link.Consumer.ClientStatus},
+		{"stake", link.Bonded.String() + " bonded", link.Counted.String() + " counted"},
+		{"batches", fmt.Sprintf("%d sent, %d in flight, %d validators waiting", link.LastBatch, link.InFlight, link.Dirty),
+			fmt.Sprintf("%d received", link.LastReceived)},
+		{"price", "", link.priceLine()},
+		{"virtual stake", "", fmt.Sprintf("%s of at most %s, %s unbonding", link.Delegated, link.MaxCap, link.Unbonding)},
+		{"epochs", "", link.epochLine()},
+		{"rewards", fmt.Sprintf("received %s, paid %s", list(link.Rewards.Received), list(link.Rewards.Paid)),
+			fmt.Sprintf("pending %s, %d transfers in flight", list(link.Rewards.Pending), link.Rewards.Transfers)},
+	})
+	ends.Render()
+
+	if len(link.Validators) == 0 {
+		return
+	}
+	stake := newTable(w)
+	stake.AppendHeader(table.Row{"validator", "status", "bonded", "counted", "difference", "target", "delegated"})
+	for _, v := range link.Validators {
+		difference := v.Difference.String()
+		if v.InFlight {
+			difference += " (in flight)"
+		}
+		stake.AppendRow(table.Row{v.Validator, short(v.Status), v.Bonded, v.Counted, difference, v.Target, v.Delegated})
+	}
+	columns := make([]table.ColumnConfig, 0, 5)
+	for number := 3; number <= 7; number++ {
+		columns = append(columns, table.ColumnConfig{Number: number, Align: text.AlignRight, AlignHeader: text.AlignRight})
+	}
+	stake.SetColumnConfigs(columns)
+	stake.Render()
+}
+
+func newTable(w io.Writer) table.Writer {
+	t := table.NewWriter()
+	t.SetOutputMirror(w)
+	t.SetStyle(table.StyleLight)
+	t.Style().Format.Header = text.FormatDefault
+	return t
+}
+
+func (end linkEnd) channel() string {
+	if end.ChannelID == "" {
+		return end.Port + ", none"
+	}
+	return fmt.Sprintf("%s/%s %s", end.Port, end.ChannelID, short(end.ChannelState))
+}
+
+func (link linkStatus) priceLine() string {
+	if !link.Price.IsPositive() {
+		return "not set"
+	}
+	line := fmt.Sprintf("%s, with discount %s", decimal(link.Price.String()), decimal(link.EffectivePrice.String()))
+	if link.PriceStale {
+		line += ", STALE"
+	}
+	return line
+}
+
+func (link linkStatus) epochLine() string {
+	line := fmt.Sprintf("last %d, next %d", link.LastEpoch, link.NextEpoch)
+	if link.LastFailure != "" {
+		line += ", FAILED: " + link.LastFailure
+	}
+	return line
+}
+
+// short takes the type's name off an enum value: CONSUMER_STATUS_OPEN becomes open.
+func short(value string) string {
+	for _, prefix := range []string{"CONSUMER_STATUS_", "CONVERTER_STATUS_", "VALIDATOR_STATUS_", "STATE_"} {
+		value = strings.TrimPrefix(value, prefix)
+	}
+	return strings.ToLower(value)
+}
+
+func decimal(value string) string {
+	return strings.TrimSuffix(strings.TrimRight(value, "0"), ".")
+}
+
+func list(values []string) string {
+	if len(values) == 0 {
+		return "nothing"
+	}
+	return strings.Join(values, ", ")
+}
