@@ -1,0 +1,252 @@
+package keeper
+
+import (
+	"errors"
+	"sort"
+
+	"cosmossdk.io/math"
+	storetypes "cosmossdk.io/store/types"
+	sdk "github.com/cosmos/cosmos-sdk/types"
+	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
+
+	"github.com/mesh-security/mesh/internal/isolate"
+	"github.com/mesh-security/mesh/x/virtualstaking/types"
+)
+
+// rebalance is one epoch of one source under way.
+type rebalance struct {
+	k       *Keeper
+	source  types.Source
+	account sdk.AccAddress
+	params  types.Params
+
+	// lines are the validators with a delegation or a target, sorted by operator address.
+	lines []line
+	// increase is false while delegations may only fall.
+	increase bool
+
+	bonded, unbonded math.Int
+	failed           uint32
+	firstFailure     string
+}
+
+// line is one validator in a rebalance; amounts in bond denom base units.
+type line struct {
+	validator string
+	address   sdk.ValAddress
+	// current is what the delegation is worth now, desired what it should be.
+	current, desired math.Int
+	// held reports that there is a delegation, whatever it is worth.
+	held bool
+	// failed lines are left alone until the next epoch.
+	failed bool
+}
+
+func (k *Keeper) newRebalance(ctx sdk.Context, source types.Source, params types.Params) (*rebalance, error) {
+	r := &rebalance{
+		k: k, source: source, account: types.VirtualAccount(source.ID), params: params,
+		bonded: math.ZeroInt(), unbonded: math.ZeroInt(),
+	}
+	holdings, err := k.holdings(ctx, r.account)
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range holdings {
+		r.lines = append(r.lines, line{
+			validator: h.validator.GetOperator(), address: h.address,
+			current: h.tokens(), desired: math.ZeroInt(), held: true,
+		})
+	}
+	r.sortLines()
+	return r, nil
+}
+
+func (r *rebalance) sortLines() {
+	sort.Slice(r.lines, func(i, j int) bool { return r.lines[i].validator < r.lines[j].validator })
+}
+
+// withdrawRewards pays the rewards of each delegation to the reward account and hands them to the owner of the source. A
+// delegation whose rewards cannot be withdrawn is not touched in this epoch: touching it would pay them unattributed.
+func (r *rebalance) withdrawRewards(ctx sdk.Context) error {
+	held := func(l *line) bool { return l.held }
+	return r.each(ctx, held, r.params.EpochGas/2, func(ctx sdk.Context, l *line) (func(), error) {
+		rewards, err := r.k.distribution.WithdrawDelegationRewards(ctx, r.account, l.address)
+		if err != nil {
+			return nil, types.ErrRewardsNotTaken.Wrap(err.Error())
+		}
+		// x/distribution returns a coin of zero when there is nothing.
+		if rewards.IsZero() {
+			return nil, nil
+		}
+		return nil, r.k.hooks.AddRewards(ctx, r.source.ID, l.validator, rewards)
+	})
+}
+
+// setTargets asks for the targets, drops validators that cannot have stake, and scales the rest to the cap.
+func (r *rebalance) setTargets(ctx sdk.Context) error {
+	// Without a cap everything leaves, whatever the owner of the source says.
+	if !r.source.MaxCap.IsPositive() {
+		return nil
+	}
+	targets, increase, err := r.k.hooks.Targets(ctx, r.source.ID)
+	if err != nil {
+		return err
+	}
+	if err := types.ValidateTargets(targets); err != nil {
+		return err
+	}
+	r.increase = increase
+
+	kept, addresses := make([]types.Target, 0, len(targets)), make([]sdk.ValAddress, 0, len(targets))
+	for _, t := range targets {
+		addr, ok, err := r.k.canHaveStake(ctx, t.Validator)
+		if err != nil {
+			return err
+		}
+		if ok {
+			kept, addresses = append(kept, t), append(addresses, addr)
+		}
+	}
+	held := len(r.lines)
+	for i, t := range types.ScaleToCap(kept, r.source.MaxCap) {
+		at := sort.Search(held, func(i int) bool { return r.lines[i].validator >= t.Validator })
+		if at < held && r.lines[at].validator == t.Validator {
+			r.lines[at].desired = t.Amount
+			continue
+		}
+		r.lines = append(r.lines, line{
+			validator: t.Validator, address: addresses[i], current: math.ZeroInt(), desired: t.Amount,
+		})
+	}
+	r.sortLines()
+	return nil
+}
+
+// unbond lowers the delegations that are above their target. All unbonds come before all bonds, so that a source at its
+// cap can move stake from one validator to another.
+func (r *rebalance) unbond(ctx sdk.Context) error {
+	// A delegation that is worth nothing still has shares to clear away.
+	above := func(l *line) bool { return l.held && (l.desired.LT(l.current) || l.desired.IsZero()) }
+	return r.each(ctx, above, r.params.EpochGas/10, func(ctx sdk.Context, l *line) (func(), error) {
+		amount := l.current.Sub(l.desired)
+		shares, err := r.k.sharesFor(ctx, r.account, l.address, amount, l.desired.IsZero())
+		if err != nil {
+			return nil, err
+		}
+		returned, burned, err := r.k.unbond(ctx, r.source.ID, r.account, l.address, shares)
+		if err != nil {
+			return nil, err
+		}
+		return func() {
+			l.current = l.desired
+			r.unbonded = r.unbonded.Add(returned)
+			r.source.Burned = r.source.Burned.Add(burned)
+		}, nil
+	})
+}
+
+// bond raises the delegations that are below their target.
+func (r *rebalance) bond(ctx sdk.Context) error {
+	if !r.increase {
+		return nil
+	}
+	// Below the sum of what is missing only if an unbond failed.
+	room := r.source.MaxCap
+	for _, l := range r.lines {
+		room = room.Sub(l.current)
+	}
+	below := func(l *line) bool { return l.desired.GT(l.current) }
+	return r.each(ctx, below, r.params.EpochGas/10, func(ctx sdk.Context, l *line) (func(), error) {
+		amount := l.desired.Sub(l.current)
+		if amount.GT(room) {
+			return nil, types.ErrNoRoom.Wrapf("%s to bond, %s of the cap %s are free until stake elsewhere has left", amount, room, r.source.MaxCap)
+		}
+		if err := r.k.bond(ctx, r.source.ID, r.account, l.address, amount); err != nil {
+			return nil, err
+		}
+		return func() {
+			l.current = l.desired
+			room = room.Sub(amount)
+			r.bonded = r.bonded.Add(amount)
+			r.source.Minted = r.source.Minted.Add(amount)
+		}, nil
+	})
+}
+
+// each runs step for every line that needs it, each isolated and with bounded gas, and keeps reserve of the epoch's gas
+// for what follows. What step returns is called after its writes were kept. A line that fails is reported and left alone
+// until the next epoch; the order turns with every epoch, so that lines cannot starve others for ever.
+func (r *rebalance) each(ctx sdk.Context, needs func(*line) bool, reserve storetypes.Gas, step func(sdk.Context, *line) (commit func(), err error)) error {
+	n := len(r.lines)
+	for i := range n {
+		l := &r.lines[(i+int(ctx.BlockHeight()/r.params.EpochLength%int64(n)))%n]
+		if l.failed || !needs(l) {
+			continue
+		}
+		var commit func()
+		failure := r.limited(ctx, reserve, func(ctx sdk.Context) (err error) {
+			commit, err = step(ctx, l)
+			return err
+		})
+		if failure == nil {
+			if commit != nil {
+				commit()
+			}
+			continue
+		}
+		if err := r.fail(ctx, l, failure); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// limited runs fn with at most a twentieth of the epoch's gas, and charges the epoch for it.
+func (r *rebalance) limited(ctx sdk.Context, reserve storetypes.Gas, fn func(sdk.Context) error) error {
+	limit := r.params.EpochGas / 20
+	if left := ctx.GasMeter().GasRemaining(); left < reserve+limit {
+		return types.ErrEpochGas.Wrapf("%d gas left, raise epoch_gas", left)
+	}
+	var meter storetypes.GasMeter
+	err := isolate.WithGas(ctx, limit, func(ctx sdk.Context) error {
+		meter = ctx.GasMeter()
+		return fn(ctx)
+	})
+	ctx.GasMeter().ConsumeGas(meter.GasConsumedToLimit(), "virtual stake of one validator")
+	return err
+}
+
+func (r *rebalance) fail(ctx sdk.Context, l *line, failure error) error {
+	l.failed = true
+	r.failed++
+	if r.firstFailure == "" {
+		r.firstFailure = l.validator + ": " + types.Reason(failure)
+		r.firstFailure = r.firstFailure[:min(len(r.firstFailure), types.MaxReasonLength)]
+	}
+	r.k.logger(ctx).Error("virtual stake of a validator failed, it is tried again at the next epoch",
+		"source", r.source.ID, "validator", l.validator, "error", failure)
+	return ctx.EventManager().EmitTypedEvent(&types.EventValidatorFailed{
+		Source: r.source.ID, Validator: l.validator, Reason: failure.Error(),
+	})
+}
+
+// canHaveStake returns the address of a validator that may have virtual stake: one that exists, is not jailed and not
+// tombstoned, and has not lost everything (x/staking refuses delegations to that).
+func (k *Keeper) canHaveStake(ctx sdk.Context, operator string) (sdk.ValAddress, bool, error) {
+	addr, err := k.staking.ValidatorAddressCodec().StringToBytes(operator)
+	if err != nil {
+		return nil, false, nil
+	}
+	validator, err := k.staking.GetValidator(ctx, addr)
+	if errors.Is(err, stakingtypes.ErrNoValidatorFound) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	if validator.IsJailed() || validator.InvalidExRate() {
+		return nil, false, nil
+	}
+	tombstoned, err := k.tombstoned(ctx, operator, validator)
+	return addr, !tombstoned, err
+}

@@ -1,0 +1,41 @@
+package types
+
+import "cosmossdk.io/math"
+
+// Bounds of the params; docs/params.md explains them.
+const (
+	// MaxEpochLength in blocks.
+	MaxEpochLength = 50_000
+	// MaxSourcesBound is the most sources that may ever have a cap.
+	MaxSourcesBound = 1_000
+	// MinEpochGas and MaxEpochGas bound the work of one source's epoch.
+	MinEpochGas = 10_000_000
+	MaxEpochGas = 1_000_000_000
+	// MaxCapBits bounds the total cap, so that no sum of caps and stake can overflow.
+	MaxCapBits = 128
+)
+
+// DefaultParams authorise nothing: governance raises the total cap first.
+func DefaultParams() Params {
+	return Params{EpochLength: 600, TotalMaxCap: math.ZeroInt(), MaxSources: 16, EpochGas: 50_000_000}
+}
+
+// Validate checks each param against its bounds and names the one that is wrong.
+func (p Params) Validate() error {
+	if p.EpochLength < 1 || p.EpochLength > MaxEpochLength {
+		return ErrInvalidParams.Wrapf("epoch_length is %d blocks, must be 1 to %d", p.EpochLength, MaxEpochLength)
+	}
+	if p.TotalMaxCap.IsNil() || p.TotalMaxCap.IsNegative() {
+		return ErrInvalidParams.Wrapf("total_max_cap is %s, must be 0 or more", p.TotalMaxCap)
+	}
+	if bits := p.TotalMaxCap.BigInt().BitLen(); bits > MaxCapBits {
+		return ErrInvalidParams.Wrapf("total_max_cap has %d bits, at most %d are possible", bits, MaxCapBits)
+	}
+	if p.MaxSources < 1 || p.MaxSources > MaxSourcesBound {
+		return ErrInvalidParams.Wrapf("max_sources is %d, must be 1 to %d", p.MaxSources, MaxSourcesBound)
+	}
+	if p.EpochGas < MinEpochGas || p.EpochGas > MaxEpochGas {
+		return ErrInvalidParams.Wrapf("epoch_gas is %d, must be %d to %d", p.EpochGas, MinEpochGas, MaxEpochGas)
+	}
+	return nil
+}

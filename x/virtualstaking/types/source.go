@@ -1,0 +1,40 @@
+package types
+
+import (
+	"cosmossdk.io/math"
+)
+
+// NewSource returns a source without a cap and without stake.
+func NewSource(id uint64, account, rewardAccount string) Source {
+	return Source{
+		ID: id, MaxCap: math.ZeroInt(), Account: account, RewardAccount: rewardAccount,
+		Minted: math.ZeroInt(), Burned: math.ZeroInt(),
+	}
+}
+
+// Validate checks what can be checked without the chain's address codec.
+func (s Source) Validate() error {
+	switch {
+	case s.ID == 0:
+		return ErrInvalidGenesis.Wrap("id is 0, must be 1 or more")
+	case s.Account == "":
+		return ErrInvalidGenesis.Wrap("account is empty")
+	case s.RewardAccount == "":
+		return ErrInvalidGenesis.Wrap("reward_account is empty")
+	case s.NextEpoch < 0:
+		return ErrInvalidGenesis.Wrapf("next_epoch is %d, must be 0 or more", s.NextEpoch)
+	case s.LastEpoch < 0:
+		return ErrInvalidGenesis.Wrapf("last_epoch is %d, must be 0 or more", s.LastEpoch)
+	case len(s.LastFailure) > MaxReasonLength:
+		return ErrInvalidGenesis.Wrapf("last_failure has %d bytes, at most %d are possible", len(s.LastFailure), MaxReasonLength)
+	}
+	for _, f := range []struct {
+		name  string
+		value math.Int
+	}{{"max_cap", s.MaxCap}, {"minted", s.Minted}, {"burned", s.Burned}} {
+		if f.value.IsNil() || f.value.IsNegative() {
+			return ErrInvalidGenesis.Wrapf("%s is %s, must be 0 or more", f.name, f.value)
+		}
+	}
+	return nil
+}
