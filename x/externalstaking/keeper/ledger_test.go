@@ -2,6 +2,7 @@ package keeper_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -68,6 +69,7 @@ type ledger struct {
 	ctx   sdk.Context
 	bank  bankkeeper.BaseKeeper
 	vault *vaultkeeper.Keeper
+	liens vaultkeeper.Handle
 	k     *keeper.Keeper
 	ibc   *fakeIBC
 	msgs  types.MsgServer
@@ -95,7 +97,8 @@ func newLedger(t testing.TB) *ledger {
 		address.NewBech32Codec("cosmosvaloper"), address.NewBech32Codec("cosmosvalcons"))
 	l.vault = vaultkeeper.NewKeeper(enc.Codec, service(vaulttypes.StoreKey), accounts, l.bank, stakingKeeper, authority)
 	l.k = keeper.NewKeeper(enc.Codec, service(types.StoreKey), accounts, l.bank, fakePool{l.bank}, l.ibc, l.ibc, l.ibc, l.ibc, l.ibc, authority)
-	l.k.SetVault(l.vault.RegisterHolder(types.LienPrefix, l.k))
+	l.liens = l.vault.RegisterHolder(types.LienPrefix, l.k)
+	l.k.SetVault(l.liens)
 	l.msgs, l.query = keeper.NewMsgServer(l.k), keeper.NewQuerier(l.k)
 
 	require.NoError(t, accounts.Params.Set(l.ctx, authtypes.DefaultParams()))
@@ -138,9 +141,8 @@ func (l *ledger) report(consumer uint64, status control.ValidatorStatus, validat
 	l.t.Helper()
 	sync := control.ValidatorSync{Height: clienttypes.NewHeight(1, 5), UnbondingPeriod: ledgerUnbonding}
 	for _, v := range validators {
-		key := make([]byte, 32)
-		copy(key, v)
-		sync.Validators = append(sync.Validators, control.ValidatorUpdate{Validator: v, ConsPubkey: key, Status: status})
+		key := sha256.Sum256([]byte(v))
+		sync.Validators = append(sync.Validators, control.ValidatorUpdate{Validator: v, ConsPubkey: key[:], Status: status})
 	}
 	bz, err := control.EncodeValidatorSync(sync)
 	require.NoError(l.t, err)

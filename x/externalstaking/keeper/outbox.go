@@ -184,20 +184,18 @@ func (k *Keeper) fillBatch(ctx sdk.Context, params types.Params, consumerID uint
 	}
 	operations, room := 0, packetRoom
 	for _, key := range dirty {
-		left := int(params.MaxOpsPerPacket) - operations
-		if len(batch.Entries) == int(params.MaxEntriesPerPacket) || left <= 0 {
+		left, size, entries := int(params.MaxOpsPerPacket)-operations, entrySize(key.K2()), len(batch.Entries)
+		if entries == int(params.MaxEntriesPerPacket) || left <= 0 || size > room {
 			break
-		}
-		if size := entrySize(key.K2()); size > room {
-			break
-		} else {
-			room -= size
 		}
 		carried, err := k.addEntry(ctx, key, left, batch)
 		if err != nil {
 			return 0, err
 		}
 		operations += carried
+		if len(batch.Entries) > entries {
+			room -= size
+		}
 		if err := k.Dirty.Remove(ctx, key); err != nil {
 			return 0, err
 		}
