@@ -89,10 +89,7 @@ func newRootCmd(prefix string) *cobra.Command {
 		inspectCmd(),
 		meshStatusCmd(),
 	)
-	autoCLI, err := autoCLIOptions(template, clientCtx)
-	if err != nil {
-		panic(err)
-	}
+	autoCLI := autoCLIOptions(template, clientCtx)
 	if err := autoCLI.EnhanceRootCommand(root); err != nil {
 		panic(err)
 	}
@@ -122,15 +119,16 @@ func readClientContext(cmd *cobra.Command, ctx client.Context) (client.Context, 
 	return ctx.WithTxConfig(textual), nil
 }
 
-func autoCLIOptions(template *app.App, ctx client.Context) (autocli.AppOptions, error) {
+func autoCLIOptions(template *app.App, ctx client.Context) autocli.AppOptions {
 	options := template.AutoCLIOptions()
 	cfg := sdk.GetConfig()
 	options.AddressCodec = addresscodec.NewBech32Codec(cfg.GetBech32AccountAddrPrefix())
 	options.ValidatorAddressCodec = addresscodec.NewBech32Codec(cfg.GetBech32ValidatorAddrPrefix())
 	options.ConsensusAddressCodec = addresscodec.NewBech32Codec(cfg.GetBech32ConsensusAddrPrefix())
-	var err error
-	options.ClientCtx, err = config.ReadFromClientConfig(ctx)
-	return options, err
+	// Only its interface registry is used. Reading client.toml here would fix the default home's for good, since the
+	// context's viper remembers the first folder.
+	options.ClientCtx = ctx
+	return options
 }
 
 func queryCmd() *cobra.Command {
