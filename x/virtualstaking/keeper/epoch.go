@@ -110,7 +110,7 @@ func (k *Keeper) epoch(ctx sdk.Context, source types.Source, params types.Params
 	}
 
 	source = run.source
-	source.LastEpoch = ctx.BlockHeight()
+	source.LastEpoch, source.EffectiveCap = ctx.BlockHeight(), source.MaxCap
 	source.LastFailure = run.firstFailure
 	if run.failed == 0 {
 		applyBatch(ctx, &source, lastBatch)

@@ -146,23 +146,25 @@ type validator struct {
 }
 
 type fixture struct {
-	t       require.TestingT
-	ctx     sdk.Context
-	enc     moduletestutil.TestEncodingConfig
-	keys    map[string]*storetypes.KVStoreKey
-	account authkeeper.AccountKeeper
-	bank    bankkeeper.BaseKeeper
-	staking *faultyStaking
-	distr   *faultyDistribution
-	slash   slashingkeeper.Keeper
-	mint    mintkeeper.Keeper
-	hooks   *fakeHooks
-	k       *keeper.Keeper
-	msg     types.MsgServer
-	query   types.QueryServer
-	vals    []validator
+	t        require.TestingT
+	ctx      sdk.Context
+	enc      moduletestutil.TestEncodingConfig
+	keys     map[string]*storetypes.KVStoreKey
+	account  authkeeper.AccountKeeper
+	bank     bankkeeper.BaseKeeper
+	staking  *faultyStaking
+	distr    *faultyDistribution
+	slashing slashingkeeper.Keeper
+	mint     mintkeeper.Keeper
+	hooks    *fakeHooks
+	k        *keeper.Keeper
+	msg      types.MsgServer
+	query    types.QueryServer
+	vals     []validator
 	// fees are paid into every block for the validators.
 	fees int64
+	// absent validators do not sign, by operator.
+	absent map[string]bool
 }
 
 // newFixture starts a chain with n bonded validators of equal stake, real keepers, and epochs of ten blocks.
@@ -205,19 +207,19 @@ func newChain(t require.TestingT) *fixture {
 		address.NewBech32Codec("cosmos"), "cosmos", authority)
 	f.bank = bankkeeper.NewBaseKeeper(cdc, store(banktypes.StoreKey), f.account, map[string]bool{}, authority, log.NewNopLogger())
 	sk := stakingkeeper.NewKeeper(cdc, store(stakingtypes.StoreKey), f.account, f.bank, authority, valCodec, consCodec)
-	f.slash = slashingkeeper.NewKeeper(cdc, f.enc.Amino, store(slashingtypes.StoreKey), sk, authority)
+	f.slashing = slashingkeeper.NewKeeper(cdc, f.enc.Amino, store(slashingtypes.StoreKey), sk, authority)
 	dk := distrkeeper.NewKeeper(cdc, store(distrtypes.StoreKey), f.account, f.bank, sk, authtypes.FeeCollectorName, authority)
 	f.mint = mintkeeper.NewKeeper(cdc, store(minttypes.StoreKey), sk, f.account, f.bank, authtypes.FeeCollectorName, authority)
 	f.staking = &faultyStaking{Keeper: sk, failDelegate: map[string]bool{}, failUnbond: map[string]bool{}}
 	f.distr = &faultyDistribution{Keeper: dk, panicOn: map[string]bool{}, gasOn: map[string]bool{}}
-	f.k = keeper.NewKeeper(cdc, store(types.StoreKey), f.account, f.bank, f.staking, f.slash, f.distr, authority)
+	f.k = keeper.NewKeeper(cdc, store(types.StoreKey), f.account, f.bank, f.staking, f.slashing, f.distr, authority)
 	f.hooks = &fakeHooks{
 		targets: map[uint64][]types.Target{}, batch: map[uint64]uint64{},
 		rewards: map[uint64]map[string]sdk.Coins{}, failures: map[uint64]error{},
 	}
 	f.k.SetHooks(f.hooks)
 	f.msg, f.query = keeper.NewMsgServer(f.k), keeper.NewQueryServer(f.k)
-	sk.SetHooks(stakingtypes.NewMultiStakingHooks(dk.Hooks(), f.slash.Hooks(), f.k.Hooks()))
+	sk.SetHooks(stakingtypes.NewMultiStakingHooks(dk.Hooks(), f.slashing.Hooks(), f.k.Hooks()))
 	f.bank.AppendSendRestriction(f.k.SendRestriction)
 
 	require.NoError(t, f.account.Params.Set(f.ctx, authtypes.DefaultParams()))
@@ -229,7 +231,7 @@ func newChain(t require.TestingT) *fixture {
 	dp.CommunityTax = math.LegacyZeroDec()
 	require.NoError(t, dk.Params.Set(f.ctx, dp))
 	require.NoError(t, dk.FeePool.Set(f.ctx, distrtypes.InitialFeePool()))
-	require.NoError(t, f.slash.SetParams(f.ctx, slashingtypes.DefaultParams()))
+	require.NoError(t, f.slashing.SetParams(f.ctx, slashingtypes.DefaultParams()))
 	require.NoError(t, f.mint.Params.Set(f.ctx, minttypes.DefaultParams()))
 	f.account.GetModuleAccount(f.ctx, distrtypes.ModuleName)
 	return f
@@ -308,7 +310,11 @@ func (f *fixture) begin(dt time.Duration) {
 		require.NoError(f.t, err)
 		cons, err := v.GetConsAddr()
 		require.NoError(f.t, err)
-		votes = append(votes, abci.VoteInfo{Validator: abci.Validator{Address: cons, Power: power}, BlockIdFlag: cmtproto.BlockIDFlagCommit})
+		flag := cmtproto.BlockIDFlagCommit
+		if f.absent[v.GetOperator()] {
+			flag = cmtproto.BlockIDFlagAbsent
+		}
+		votes = append(votes, abci.VoteInfo{Validator: abci.Validator{Address: cons, Power: power}, BlockIdFlag: flag})
 		return false
 	}))
 	header := f.ctx.BlockHeader()
@@ -321,7 +327,7 @@ func (f *fixture) begin(dt time.Duration) {
 		require.NoError(f.t, f.mint.AddCollectedFees(f.ctx, coins))
 	}
 	require.NoError(f.t, distribution.BeginBlocker(f.ctx, f.distr.Keeper))
-	require.NoError(f.t, slashing.BeginBlocker(f.ctx, f.slash))
+	require.NoError(f.t, slashing.BeginBlocker(f.ctx, f.slashing))
 	f.conserved(func() { require.NoError(f.t, f.k.BeginBlock(f.ctx)) })
 }
 
@@ -366,6 +372,16 @@ func (f *fixture) check() {
 	}
 }
 
+// try runs fn as a message would be run: nothing remains of it if it fails.
+func (f *fixture) try(fn func(ctx sdk.Context) error) error {
+	cached, write := f.ctx.CacheContext()
+	err := fn(cached)
+	if err == nil {
+		write()
+	}
+	return err
+}
+
 // delegated is what a source has on a validator, by x/staking.
 func (f *fixture) delegated(id uint64, v validator) int64 {
 	d, err := f.staking.GetDelegation(f.ctx, types.VirtualAccount(id), v.address)
@@ -390,12 +406,13 @@ func (f *fixture) validator(v validator) stakingtypes.Validator {
 	return val
 }
 
-func (f *fixture) slashNow(v validator, fraction string) {
+// slash slashes a validator for a fault at height infraction, by its present power.
+func (f *fixture) slash(v validator, infraction int64, fraction string) {
 	power := f.validator(v).GetConsensusPower(f.staking.PowerReduction(f.ctx))
 	if !f.validator(v).IsBonded() {
 		power = f.validator(v).PotentialConsensusPower(f.staking.PowerReduction(f.ctx))
 	}
-	_, err := f.staking.Slash(f.ctx, v.cons, f.ctx.BlockHeight()-1, power, math.LegacyMustNewDecFromStr(fraction))
+	_, err := f.staking.Slash(f.ctx, v.cons, infraction, power, math.LegacyMustNewDecFromStr(fraction))
 	require.NoError(f.t, err)
 }
 

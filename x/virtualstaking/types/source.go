@@ -8,7 +8,7 @@ import (
 func NewSource(id uint64, account, rewardAccount string) Source {
 	return Source{
 		ID: id, MaxCap: math.ZeroInt(), Account: account, RewardAccount: rewardAccount,
-		Minted: math.ZeroInt(), Burned: math.ZeroInt(),
+		Minted: math.ZeroInt(), Burned: math.ZeroInt(), EffectiveCap: math.ZeroInt(),
 	}
 }
 
@@ -31,7 +31,7 @@ func (s Source) Validate() error {
 	for _, f := range []struct {
 		name  string
 		value math.Int
-	}{{"max_cap", s.MaxCap}, {"minted", s.Minted}, {"burned", s.Burned}} {
+	}{{"max_cap", s.MaxCap}, {"minted", s.Minted}, {"burned", s.Burned}, {"effective_cap", s.EffectiveCap}} {
 		if f.value.IsNil() || f.value.IsNegative() {
 			return ErrInvalidGenesis.Wrapf("%s is %s, must be 0 or more", f.name, f.value)
 		}
