@@ -145,7 +145,9 @@ func (s queryServer) PendingRewards(ctx context.Context, req *types.QueryPending
 	rewards, page, err := query.CollectionPaginate(ctx, s.k.Backlog, paging.Clamp(req.Pagination),
 		func(key collections.Triple[uint64, string, string], amount math.Int) (types.PendingReward, error) {
 			return types.PendingReward{Validator: key.K3(), Denom: key.K2(), Amount: amount}, nil
-		}, func(o *query.CollectionsPaginateOptions[collections.Triple[uint64, string, string]]) { o.Prefix = &prefix })
+		}, func(o *query.CollectionsPaginateOptions[collections.Triple[uint64, string, string]]) {
+			o.Prefix = &prefix
+		})
 	if err != nil {
 		return nil, badPage(err)
 	}
