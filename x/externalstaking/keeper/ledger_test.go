@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"testing"
 	"time"
 
 	"cosmossdk.io/collections"
@@ -62,10 +61,16 @@ var (
 	eve = sdk.AccAddress("eve_________________")
 )
 
+// tester is what tests and property tests have in common.
+type tester interface {
+	require.TestingT
+	Helper()
+}
+
 // ledger is the provider's side over the SDK's own auth, bank and staking keepers and the real vault; only IBC and the
 // community pool are fakes, which keep their state in a store.
 type ledger struct {
-	t     testing.TB
+	t     tester
 	ctx   sdk.Context
 	bank  bankkeeper.BaseKeeper
 	vault *vaultkeeper.Keeper
@@ -76,7 +81,7 @@ type ledger struct {
 	query types.QueryServer
 }
 
-func newLedger(t testing.TB) *ledger {
+func newLedger(t tester) *ledger {
 	keys := storetypes.NewKVStoreKeys(authtypes.StoreKey, banktypes.StoreKey, stakingtypes.StoreKey, vaulttypes.StoreKey, types.StoreKey, "ibc")
 	enc := moduletestutil.MakeTestEncodingConfig(auth.AppModuleBasic{}, bank.AppModuleBasic{}, staking.AppModuleBasic{}, vault.AppModuleBasic{}, externalstaking.AppModuleBasic{})
 	service := func(name string) store.KVStoreService { return runtime.NewKVStoreService(keys[name]) }
@@ -115,7 +120,7 @@ func newLedger(t testing.TB) *ledger {
 }
 
 // newOpenLedger has consumer 1 with an open channel and the active validators val1 and val2.
-func newOpenLedger(t testing.TB) *ledger {
+func newOpenLedger(t tester) *ledger {
 	l := newLedger(t)
 	l.addConsumer(1)
 	l.report(1, control.StatusActive, "val1", "val2")

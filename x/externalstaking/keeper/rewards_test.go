@@ -69,7 +69,7 @@ func rewardPacket(amount math.Int, memo string) (channeltypes.Packet, *transfert
 	}, &transfertypes.FungibleTokenPacketData{Denom: "ucon", Amount: amount.String(), Sender: "converter", Receiver: types.RewardReceiver(1).String(), Memo: memo}
 }
 
-func rewardMemo(t testing.TB, consumer uint64, entries ...control.RewardEntry) string {
+func rewardMemo(t tester, consumer uint64, entries ...control.RewardEntry) string {
 	memo, err := control.EncodeRewardMemo(control.RewardMemo{ConsumerID: consumer, Entries: entries})
 	require.NoError(t, err)
 	return memo
