@@ -1,7 +1,10 @@
 package app
 
 import (
+	"fmt"
+
 	"github.com/cosmos/cosmos-sdk/runtime"
+	sdk "github.com/cosmos/cosmos-sdk/types"
 	capabilitykeeper "github.com/cosmos/ibc-go/modules/capability/keeper"
 
 	"github.com/mesh-security/mesh/internal/invariant"
@@ -66,4 +69,14 @@ func (app *App) Invariants() []invariant.Named {
 	all = append(all, app.ExternalStakingKeeper.Invariants()...)
 	all = append(all, app.VirtualStakingKeeper.Invariants()...)
 	return append(all, app.ConverterKeeper.Invariants()...)
+}
+
+// LastContext reads the last committed state of a stopped node, at its height and time, which some invariants need.
+func (app *App) LastContext() (sdk.Context, error) {
+	ctx := app.NewContext(true)
+	last, err := app.StakingKeeper.GetHistoricalInfo(ctx, app.LastBlockHeight())
+	if err != nil {
+		return ctx, fmt.Errorf("the time of block %d (staking keeps no historical entries): %w", app.LastBlockHeight(), err)
+	}
+	return ctx.WithBlockHeader(last.Header), nil
 }

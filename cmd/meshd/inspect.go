@@ -62,7 +62,10 @@ func invariantsCmd() *cobra.Command {
 }
 
 func printInvariants(cmd *cobra.Command, node *app.App) error {
-	ctx := node.NewContext(true)
+	ctx, err := node.LastContext()
+	if err != nil {
+		return err
+	}
 	broken := 0
 	for _, inv := range node.Invariants() {
 		if err := inv.Check(ctx); err != nil {

@@ -9,6 +9,9 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 )
 
+// maxColumn is the width of a column, in characters, beyond which it is wrapped.
+const maxColumn = 48
+
 // print writes two tables per registration: the two ends side by side, and the stake by validator.
 func (s meshStatus) print(w io.Writer) error {
 	fmt.Fprintf(w, "provider %s at height %d, consumer %s at height %d\n",
@@ -29,6 +32,11 @@ func (link linkStatus) print(w io.Writer) {
 	}
 	ends := newTable(w)
 	ends.AppendHeader(table.Row{"", "provider", "consumer"})
+	// Voucher denoms are long, and there may be several.
+	ends.SetColumnConfigs([]table.ColumnConfig{
+		{Number: 2, WidthMax: maxColumn, WidthMaxEnforcer: text.WrapSoft},
+		{Number: 3, WidthMax: maxColumn, WidthMaxEnforcer: text.WrapSoft},
+	})
 	ends.AppendRows([]table.Row{
 		{"status", short(link.Provider.Status), short(link.Consumer.Status)},
 		{"channel", link.Provider.channel(), link.Consumer.channel()},

@@ -1,0 +1,144 @@
+package app_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"cosmossdk.io/log"
+	abci "github.com/cometbft/cometbft/abci/types"
+	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
+	dbm "github.com/cosmos/cosmos-db"
+	"github.com/cosmos/cosmos-sdk/baseapp"
+	simtestutil "github.com/cosmos/cosmos-sdk/testutil/sims"
+	sdk "github.com/cosmos/cosmos-sdk/types"
+	sdkerrors "github.com/cosmos/cosmos-sdk/types/errors"
+	authtypes "github.com/cosmos/cosmos-sdk/x/auth/types"
+	banktypes "github.com/cosmos/cosmos-sdk/x/bank/types"
+	govtypes "github.com/cosmos/cosmos-sdk/x/gov/types"
+	"github.com/stretchr/testify/require"
+
+	"github.com/mesh-security/mesh/app"
+	"github.com/mesh-security/mesh/internal/invariant"
+	"github.com/mesh-security/mesh/testutil/twochain"
+	convertertypes "github.com/mesh-security/mesh/x/converter/types"
+	externaltypes "github.com/mesh-security/mesh/x/externalstaking/types"
+	vaulttypes "github.com/mesh-security/mesh/x/vault/types"
+	virtualtypes "github.com/mesh-security/mesh/x/virtualstaking/types"
+)
+
+var meshModules = []string{vaulttypes.ModuleName, externaltypes.ModuleName, virtualtypes.ModuleName, convertertypes.ModuleName}
+
+// The app refuses to start if it could not pay rewards or virtual stake out.
+func TestRW07BlockedReceiversStopTheApp(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		address sdk.AccAddress
+		want    string
+	}{
+		{"first reward receiver", externaltypes.RewardReceiver(1), "the reward receiver of consumer 1, is a blocked address"},
+		{"later reward receiver", externaltypes.RewardReceiver(7), "the reward receiver of consumer 7, is a blocked address"},
+		{"converter", convertertypes.ConverterAddress(1), "the account of converter 1, is a blocked address"},
+		{"virtual staking account", virtualtypes.VirtualAccount(2), "the virtual staking account of converter 2, is a blocked address"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			blocked := app.BlockedAddresses()
+			blocked[tc.address.String()] = true
+			defer func() {
+				err, _ := recover().(error)
+				require.ErrorContains(t, err, tc.want)
+			}()
+			app.NewWithBlocked(log.NewNopLogger(), dbm.NewMemDB(), nil, true, simtestutil.NewAppOptionsWithFlagHome(t.TempDir()), blocked)
+		})
+	}
+}
+
+func TestBlockedAddressesAreModulesButGovernance(t *testing.T) {
+	blocked := app.BlockedAddresses()
+	for _, name := range []string{vaulttypes.ModuleName, virtualtypes.ModuleName, authtypes.FeeCollectorName} {
+		require.True(t, blocked[authtypes.NewModuleAddress(name).String()], name)
+	}
+	require.False(t, blocked[authtypes.NewModuleAddress(govtypes.ModuleName).String()])
+
+	n := twochain.New(t, twochain.DefaultConfig())
+	user := n.Provider.Users[0]
+	_, err := n.Provider.Deliver(user, banktypes.NewMsgSend(
+		user.Address, authtypes.NewModuleAddress(vaulttypes.ModuleName), sdk.NewCoins(n.Provider.Coin(1))))
+	require.ErrorIs(t, err, sdkerrors.ErrUnauthorized)
+}
+
+// A chain exported in the middle of cross-staking starts again from its export, and exports the same.
+func TestExportedChainsStartAgain(t *testing.T) {
+	n := staked(t)
+	for _, c := range []*twochain.Chain{n.Provider, n.Consumer} {
+		t.Run(c.ChainID, func(t *testing.T) {
+			exported, err := c.App.ExportAppStateAndValidators(false, nil, nil)
+			require.NoError(t, err)
+			require.Equal(t, c.App.LastBlockHeight()+1, exported.Height)
+
+			fresh := start(t, c, exported.AppState, exported.Height)
+			// The state of InitChain is visible before the first block is committed.
+			ctx := fresh.NewContextLegacy(false, cmtproto.Header{ChainID: c.ChainID, Height: exported.Height})
+			again, err := fresh.ModuleManager.ExportGenesisForModules(ctx, fresh.AppCodec(), meshModules)
+			require.NoError(t, err)
+			var before map[string]json.RawMessage
+			require.NoError(t, json.Unmarshal(exported.AppState, &before))
+			for _, module := range meshModules {
+				require.JSONEq(t, string(before[module]), string(again[module]), module)
+			}
+
+			_, err = fresh.FinalizeBlock(&abci.RequestFinalizeBlock{Height: exported.Height, Time: n.Coordinator.CurrentTime})
+			require.NoError(t, err)
+			_, err = fresh.Commit()
+			require.NoError(t, err)
+			ctx = fresh.NewUncachedContext(false, cmtproto.Header{ChainID: c.ChainID, Height: exported.Height, Time: n.Coordinator.CurrentTime})
+			require.NoError(t, invariant.CheckAll(ctx, fresh.Invariants()))
+		})
+	}
+}
+
+func TestZeroHeightExportStartsAtOne(t *testing.T) {
+	n := staked(t)
+	for _, c := range []*twochain.Chain{n.Provider, n.Consumer} {
+		t.Run(c.ChainID, func(t *testing.T) {
+			keep := c.Validators[0].Address
+			exported, err := c.App.ExportAppStateAndValidators(true, []string{keep}, nil)
+			require.NoError(t, err)
+			require.Zero(t, exported.Height)
+			require.Len(t, exported.Validators, 1)
+			start(t, c, exported.AppState, 1)
+
+			_, err = c.App.ExportAppStateAndValidators(true, []string{"nobody"}, nil)
+			require.ErrorContains(t, err, "jail allow list")
+		})
+	}
+}
+
+// staked is a network with stake on the consumer, an unbonding entry, and rewards on the way.
+func staked(t *testing.T) *twochain.Network {
+	t.Helper()
+	n := twochain.New(t, twochain.DefaultConfig())
+	n.Setup()
+	user, v := n.Provider.Users[1].String(), n.Consumer.Validators[0].Address
+	_, err := n.Provider.Deliver(n.Provider.Users[1],
+		&vaulttypes.MsgDeposit{User: user, Amount: n.Provider.Coin(100)},
+		&externaltypes.MsgStake{User: user, ConsumerID: n.ConsumerID, Validator: v, Amount: n.Provider.Coin(80)})
+	require.NoError(t, err)
+	require.NoError(t, n.Relay())
+	n.Epoch()
+	_, err = n.Provider.Deliver(n.Provider.Users[1],
+		&externaltypes.MsgUnstake{User: user, ConsumerID: n.ConsumerID, Validator: v, Amount: n.Provider.Coin(30)})
+	require.NoError(t, err)
+	require.NoError(t, n.Relay())
+	n.Epoch()
+	return n
+}
+
+func start(t *testing.T, c *twochain.Chain, state json.RawMessage, height int64) *app.App {
+	t.Helper()
+	fresh := app.New(log.NewNopLogger(), dbm.NewMemDB(), nil, true, simtestutil.NewAppOptionsWithFlagHome(t.TempDir()), baseapp.SetChainID(c.ChainID))
+	_, err := fresh.InitChain(&abci.RequestInitChain{
+		Time: c.Coordinator.CurrentTime, ChainId: c.ChainID, AppStateBytes: state, InitialHeight: height, ConsensusParams: simtestutil.DefaultConsensusParams,
+	})
+	require.NoError(t, err)
+	return fresh
+}
