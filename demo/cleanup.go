@@ -97,7 +97,7 @@ func (st *story) leaveRunning() error {
   %[5]s query converter remote-stake %[6]s $C
   %[5]s tx vault deposit 5000000uprov --from alice --gas auto --gas-adjustment 1.5 --gas-prices %[7]s -y $P
   %[5]s tx externalstaking stake %[8]s $V1 5000000uprov --from alice --gas auto --gas-adjustment 1.5 --gas-prices %[7]s -y $P
-  %[5]s mesh-status --provider %[9]s --consumer %[10]s
+  %[5]s mesh-status --provider %[9]s --consumer %[10]s $P
 
   logs: %[11]s`,
 		p.home(), c.home(), alice, st.validators[0].Operator, p.meshd, st.converterID, p.gasPrices(), st.consumerID,

@@ -71,7 +71,8 @@ func newStory(ui *console, meshd, rly, vector, dir string) (*story, error) {
 		consumer: &chain{
 			id: "consumer-1", prefix: "cons", denom: "ucons", meshd: meshd,
 			stakes: []int64{200_000_000, 60_000_000},
-			funds:  []fund{{key: adminKey, amount: 1_000_000_000}},
+			// A large supply makes inflation, and with it the rewards, visible.
+			funds: []fund{{key: adminKey, amount: 1_000_000_000_000}},
 		},
 		relayer: &relayer{program: rly, home: filepath.Join(dir, "relayer"), logFile: filepath.Join(dir, "logs", "relayer.log")},
 	}

@@ -89,7 +89,7 @@ func (st *story) summary(ctx context.Context) error {
 	}
 	st.ui.say("\n%s", t.Render())
 
-	status, err := run(ctx, st.provider.meshd, "mesh-status", "--provider", st.provider.nodes[0].rpcURL(), "--consumer", st.consumer.nodes[0].rpcURL())
+	status, err := run(ctx, st.provider.meshd, "mesh-status", "--provider", st.provider.nodes[0].rpcURL(), "--consumer", st.consumer.nodes[0].rpcURL(), "--home", st.provider.home())
 	if err != nil {
 		return err
 	}
