@@ -87,7 +87,7 @@ type Chain struct {
 	counterparty *Chain
 }
 
-func newChain(t *testing.T, coord *ibctesting.Coordinator, cfg ChainConfig) *Chain {
+func newChain(t testing.TB, coord *ibctesting.Coordinator, cfg ChainConfig) *Chain {
 	t.Helper()
 	options := simtestutil.NewAppOptionsWithFlagHome(t.TempDir())
 	c := &Chain{

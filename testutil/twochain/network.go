@@ -13,9 +13,12 @@ import (
 	"github.com/mesh-security/mesh/internal/invariant"
 )
 
+// T is the test or the benchmark that a network belongs to.
+type T = testing.TB
+
 // Network is the two chains and what connects them.
 type Network struct {
-	*testing.T
+	T
 	Provider, Consumer *Chain
 	Coordinator        *ibctesting.Coordinator
 
@@ -29,10 +32,10 @@ type Network struct {
 }
 
 // New starts two chains with nothing between them.
-func New(t *testing.T, cfg Config) *Network {
+func New(t testing.TB, cfg Config) *Network {
 	t.Helper()
+	// Its T stays nil, as a benchmark has none: only its clock is used.
 	coord := &ibctesting.Coordinator{
-		T:           t,
 		CurrentTime: time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC),
 		Chains:      make(map[string]*ibctesting.TestChain),
 	}

@@ -28,8 +28,22 @@ func (n *Network) Setup() {
 
 // Connect creates the clients and the connection.
 func (n *Network) Connect() {
+	n.Helper()
 	n.Connection = n.newPath()
-	n.Coordinator.SetupConnections(n.Connection)
+	provider, consumer := n.Connection.EndpointA, n.Connection.EndpointB
+	n.steps(
+		provider.CreateClient, consumer.CreateClient,
+		provider.ConnOpenInit, consumer.ConnOpenTry, provider.ConnOpenAck, consumer.ConnOpenConfirm,
+		provider.UpdateClient,
+	)
+}
+
+// steps of a handshake, in order.
+func (n *Network) steps(steps ...func() error) {
+	n.Helper()
+	for _, step := range steps {
+		require.NoError(n, step())
+	}
 }
 
 // newPath has no connection yet. The clients know the true unbonding times.
@@ -61,8 +75,13 @@ func (n *Network) NewChannelPath(providerPort, consumerPort string, order channe
 
 // OpenTransfer opens an ICS20 channel.
 func (n *Network) OpenTransfer() {
+	n.Helper()
 	n.Transfer = n.NewChannelPath(ibctesting.TransferPort, ibctesting.TransferPort, channeltypes.UNORDERED, "ics20-1")
-	n.Coordinator.CreateChannels(n.Transfer)
+	provider, consumer := n.Transfer.EndpointA, n.Transfer.EndpointB
+	n.steps(
+		provider.ChanOpenInit, consumer.ChanOpenTry, provider.ChanOpenAck, consumer.ChanOpenConfirm,
+		provider.UpdateClient,
+	)
 }
 
 // CreateConverter creates the converter on the consumer, with its first user as admin.
@@ -118,10 +137,8 @@ func (n *Network) AllowCounterparty() {
 // OpenControl runs the handshake of the control channel, which the consumer begins.
 func (n *Network) OpenControl() {
 	n.Helper()
-	require.NoError(n, n.Control.EndpointB.ChanOpenInit())
-	require.NoError(n, n.Control.EndpointA.ChanOpenTry())
-	require.NoError(n, n.Control.EndpointB.ChanOpenAck())
-	require.NoError(n, n.Control.EndpointA.ChanOpenConfirm())
+	provider, consumer := n.Control.EndpointA, n.Control.EndpointB
+	n.steps(consumer.ChanOpenInit, provider.ChanOpenTry, consumer.ChanOpenAck, provider.ChanOpenConfirm)
 }
 
 // SetPrice feeds the configured price.
