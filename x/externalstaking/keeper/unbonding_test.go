@@ -1,0 +1,91 @@
+package keeper_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"cosmossdk.io/math"
+	sdk "github.com/cosmos/cosmos-sdk/types"
+	channeltypes "github.com/cosmos/ibc-go/v8/modules/core/04-channel/types"
+	porttypes "github.com/cosmos/ibc-go/v8/modules/core/05-port/types"
+	"github.com/stretchr/testify/require"
+
+	"github.com/mesh-security/mesh/x/externalstaking"
+	"github.com/mesh-security/mesh/x/externalstaking/types"
+)
+
+func TestAReleaseThatFailsHoldsNobodyUpAndIsTriedAgain(t *testing.T) {
+	l := newOpenLedger(t)
+	l.bond(ann, "val1", 100)
+	l.bond(ben, "val1", 100)
+	require.NoError(t, l.unstake(ann, "val1", 100))
+	require.NoError(t, l.unstake(ben, "val1", 100))
+	l.endBlock()
+	l.ack(l.accept())
+	params := types.DefaultParams()
+	params.MaxReleasesPerBlock = 1
+	require.NoError(t, l.k.Params.Set(l.ctx, params))
+	// A broken record: the vault holds less for ann than she has unbonding.
+	require.NoError(t, l.liens.Release(l.ctx, ann, "1", math.NewInt(60)))
+	l.pass(ledgerUnbonding)
+	var events sdk.Events
+	for range 2 {
+		ctx := l.ctx.WithEventManager(sdk.NewEventManager())
+		l.k.EndBlock(ctx)
+		events = append(events, ctx.EventManager().Events()...)
+	}
+	require.Contains(t, fmt.Sprint(events), "EventEntrySkipped")
+	require.Equal(t, int64(40), l.lien(ann))
+	require.Zero(t, l.lien(ben))
+	// Once the vault is right again, the release happens within the hour.
+	require.NoError(t, l.liens.Add(l.ctx.WithBlockTime(time.Unix(0, 0)), ann, "1", math.NewInt(60), math.LegacyOneDec()))
+	l.holds()
+	l.pass(time.Hour + time.Second)
+	l.endBlock()
+	require.Zero(t, l.lien(ann))
+}
+
+func TestSettleRefusesALienThatIsNoConsumers(t *testing.T) {
+	l := newOpenLedger(t)
+	require.ErrorIs(t, l.k.Settle(l.ctx, ann, "one"), types.ErrInconsistent)
+	require.NoError(t, l.k.Settle(l.ctx, ann, "7"))
+}
+
+// plainApp has none of the optional interfaces, upgradableApp one of them.
+type (
+	plainApp      struct{ porttypes.IBCModule }
+	upgradableApp struct {
+		porttypes.IBCModule
+		porttypes.UpgradableModule
+		opened bool
+	}
+)
+
+func (*upgradableApp) OnChanUpgradeInit(sdk.Context, string, string, channeltypes.Order, []string, string) (string, error) {
+	return "init", nil
+}
+
+func (a *upgradableApp) OnChanUpgradeOpen(sdk.Context, string, string, channeltypes.Order, []string, string) {
+	a.opened = true
+}
+
+func TestRewardMiddlewareForwardsOptionalInterfaces(t *testing.T) {
+	l := newOpenLedger(t)
+	m := externalstaking.NewRewardMiddleware(plainApp{}, l.k)
+	_, err := m.OnChanUpgradeInit(l.ctx, "", "", channeltypes.UNORDERED, nil, "")
+	require.ErrorIs(t, err, porttypes.ErrInvalidRoute)
+	_, err = m.OnChanUpgradeTry(l.ctx, "", "", channeltypes.UNORDERED, nil, "")
+	require.ErrorIs(t, err, porttypes.ErrInvalidRoute)
+	require.ErrorIs(t, m.OnChanUpgradeAck(l.ctx, "", "", ""), porttypes.ErrInvalidRoute)
+	_, err = m.UnmarshalPacketData(nil)
+	require.Error(t, err)
+
+	app := &upgradableApp{}
+	m = externalstaking.NewRewardMiddleware(app, l.k)
+	version, err := m.OnChanUpgradeInit(l.ctx, "", "", channeltypes.UNORDERED, nil, "")
+	require.NoError(t, err)
+	require.Equal(t, "init", version)
+	m.OnChanUpgradeOpen(l.ctx, "", "", channeltypes.UNORDERED, nil, "")
+	require.True(t, app.opened)
+}
