@@ -27,7 +27,6 @@ import (
 	"github.com/cosmos/cosmos-sdk/types/module"
 	"github.com/cosmos/cosmos-sdk/types/msgservice"
 	"github.com/cosmos/cosmos-sdk/version"
-	"github.com/cosmos/gogoproto/proto"
 )
 
 // Name is the name of the application and, with a dot, of its default home folder.
@@ -127,11 +126,7 @@ func (app *App) registerServices() {
 	}
 	reflectionv1.RegisterReflectionServiceServer(app.GRPCQueryRouter(), reflection)
 
-	files, err := proto.MergedRegistry()
-	if err != nil {
-		panic(err)
-	}
-	if err := msgservice.ValidateProtoAnnotations(files); err != nil {
+	if err := msgservice.ValidateProtoAnnotations(protoFiles()); err != nil {
 		panic(err)
 	}
 }

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"cosmossdk.io/log"
@@ -16,6 +17,7 @@ import (
 	banktypes "github.com/cosmos/cosmos-sdk/x/bank/types"
 	govtypes "github.com/cosmos/cosmos-sdk/x/gov/types"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/mesh-security/mesh/app"
 	"github.com/mesh-security/mesh/internal/invariant"
@@ -64,6 +66,27 @@ func TestBlockedAddressesAreModulesButGovernance(t *testing.T) {
 	_, err := n.Provider.Deliver(user, banktypes.NewMsgSend(
 		user.Address, authtypes.NewModuleAddress(vaulttypes.ModuleName), sdk.NewCoins(n.Provider.Coin(1))))
 	require.ErrorIs(t, err, sdkerrors.ErrUnauthorized)
+}
+
+// A field whose type was not linked is left out by command line and amino signatures.
+func TestAllFieldsOfMeshMessagesHaveTheirType(t *testing.T) {
+	checked := 0
+	app.MakeEncodingConfig().InterfaceRegistry.RangeFiles(func(file protoreflect.FileDescriptor) bool {
+		if !strings.HasPrefix(file.Path(), "mesh/") {
+			return true
+		}
+		for i := range file.Messages().Len() {
+			fields := file.Messages().Get(i).Fields()
+			for j := range fields.Len() {
+				if message := fields.Get(j).Message(); message != nil {
+					require.False(t, message.IsPlaceholder(), fields.Get(j).FullName())
+					checked++
+				}
+			}
+		}
+		return true
+	})
+	require.Greater(t, checked, 100)
 }
 
 // A chain exported in the middle of cross-staking starts again from its export, and exports the same.

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"sync"
+
 	"cosmossdk.io/x/tx/signing"
 	"github.com/cosmos/cosmos-sdk/client"
 	"github.com/cosmos/cosmos-sdk/codec"
@@ -10,6 +12,7 @@ import (
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	authtx "github.com/cosmos/cosmos-sdk/x/auth/tx"
 	"github.com/cosmos/gogoproto/proto"
+	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
 // EncodingConfig bundles the codecs of one application.
@@ -20,11 +23,22 @@ type EncodingConfig struct {
 	Amino             *codec.LegacyAmino
 }
 
+// protoFiles holds the descriptors of all messages, linked after every package has registered its own. The resolver
+// that gogoproto offers links each file when it is registered, which leaves fields without a type where a file comes
+// before one it imports: command line and amino signatures would leave such fields out.
+var protoFiles = sync.OnceValue(func() *protoregistry.Files {
+	files, err := proto.MergedRegistry()
+	if err != nil {
+		panic(err)
+	}
+	return files
+})
+
 // MakeEncodingConfig makes codecs for the bech32 prefixes in the SDK's config. The modules' own types are registered
 // when the application is built.
 func MakeEncodingConfig() EncodingConfig {
 	registry, err := codectypes.NewInterfaceRegistryWithOptions(codectypes.InterfaceRegistryOptions{
-		ProtoFiles: proto.HybridResolver,
+		ProtoFiles: protoFiles(),
 		SigningOptions: signing.Options{
 			AddressCodec:          address.NewBech32Codec(sdk.GetConfig().GetBech32AccountAddrPrefix()),
 			ValidatorAddressCodec: address.NewBech32Codec(sdk.GetConfig().GetBech32ValidatorAddrPrefix()),
