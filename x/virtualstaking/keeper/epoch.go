@@ -3,6 +3,7 @@ package keeper
 import (
 	"context"
 
+	storetypes "cosmossdk.io/store/types"
 	"github.com/cosmos/cosmos-sdk/telemetry"
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
@@ -67,7 +68,14 @@ func (k *Keeper) runEpoch(ctx sdk.Context, id uint64, params types.Params) error
 		return err
 	}
 
-	failure := isolate.WithGas(ctx, params.EpochGas, func(ctx sdk.Context) error { return k.epoch(ctx, source, params) })
+	var meter storetypes.GasMeter
+	failure := isolate.WithGas(ctx, params.EpochGas, func(ctx sdk.Context) error {
+		meter = ctx.GasMeter()
+		return k.epoch(ctx, source, params)
+	})
+	// Begin- and EndBlock have no limit of their own; this only shows what an epoch costs.
+	ctx.GasMeter().ConsumeGas(meter.GasConsumedToLimit(), "epoch")
+	telemetry.SetGaugeWithLabels([]string{types.ModuleName, "epoch_gas"}, float32(meter.GasConsumedToLimit()), sourceLabel(id))
 	if failure == nil {
 		telemetry.IncrCounterWithLabels([]string{types.ModuleName, "epochs"}, 1, sourceLabel(id))
 		return nil

@@ -304,6 +304,12 @@ func (f *fixture) end() {
 }
 
 func (f *fixture) begin(dt time.Duration) {
+	f.upstream(dt)
+	f.conserved(func() { require.NoError(f.t, f.k.BeginBlock(f.ctx)) })
+}
+
+// upstream begins a block up to our turn.
+func (f *fixture) upstream(dt time.Duration) {
 	var votes []abci.VoteInfo
 	require.NoError(f.t, f.staking.IterateLastValidatorPowers(f.ctx, func(op sdk.ValAddress, power int64) bool {
 		v, err := f.staking.GetValidator(f.ctx, op)
@@ -328,7 +334,6 @@ func (f *fixture) begin(dt time.Duration) {
 	}
 	require.NoError(f.t, distribution.BeginBlocker(f.ctx, f.distr.Keeper))
 	require.NoError(f.t, slashing.BeginBlocker(f.ctx, f.slashing))
-	f.conserved(func() { require.NoError(f.t, f.k.BeginBlock(f.ctx)) })
 }
 
 // epoch goes on to the source's next epoch and runs it.

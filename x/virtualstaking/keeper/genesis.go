@@ -86,7 +86,7 @@ func (k *Keeper) initSources(ctx sdk.Context, state types.GenesisState) error {
 		switch {
 		case !needed:
 			source.NextEpoch = 0
-		case next < ctx.BlockHeight() || next > ctx.BlockHeight()+state.Params.EpochLength:
+		case next == 0 || next < ctx.BlockHeight() || next > ctx.BlockHeight()+state.Params.EpochLength:
 			source.NextEpoch = 0
 			again = append(again, source)
 		default:

@@ -19,7 +19,7 @@ import (
 // Random targets, caps, slashes, jailings, native stake, faults and time. After every block K1–K3, K6 and the invariants
 // of x/bank, x/staking and x/distribution hold, and each of our steps leaves the native supply alone.
 func TestK2_AnythingLeavesTheNativeSupplyAlone(t *testing.T) {
-	steps := 40
+	steps := 30
 	if n, err := strconv.Atoi(os.Getenv("MESH_PROPERTY_STEPS")); err == nil {
 		steps = n
 	}

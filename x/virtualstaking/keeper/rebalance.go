@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"errors"
+	"fmt"
 	"sort"
 
 	"cosmossdk.io/math"
@@ -220,8 +221,7 @@ func (r *rebalance) fail(ctx sdk.Context, l *line, failure error) error {
 	l.failed = true
 	r.failed++
 	if r.firstFailure == "" {
-		r.firstFailure = l.validator + ": " + types.Reason(failure)
-		r.firstFailure = r.firstFailure[:min(len(r.firstFailure), types.MaxReasonLength)]
+		r.firstFailure = types.Reason(fmt.Errorf("%s: %w", l.validator, failure))
 	}
 	r.k.logger(ctx).Error("virtual stake of a validator failed, it is tried again at the next epoch",
 		"source", r.source.ID, "validator", l.validator, "error", failure)
