@@ -8,6 +8,7 @@ import (
 	"cosmossdk.io/math"
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	sdkerrors "github.com/cosmos/cosmos-sdk/types/errors"
+	"github.com/cosmos/cosmos-sdk/types/query"
 	authtypes "github.com/cosmos/cosmos-sdk/x/auth/types"
 	vestingtypes "github.com/cosmos/cosmos-sdk/x/auth/vesting/types"
 	transfertypes "github.com/cosmos/ibc-go/v8/modules/apps/transfer/types"
@@ -240,6 +241,23 @@ func TestQueryConsumerShowsBothSides(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, validators.Validators, 2)
 	require.Equal(t, int64(100), validators.Validators[0].Pool.Bonded.Int64())
+}
+
+func TestQueryListsArePaged(t *testing.T) {
+	f := newProvider(t)
+	for range 3 {
+		f.register(nil)
+	}
+	params, err := f.query.Params(f.ctx, &types.QueryParamsRequest{})
+	require.NoError(t, err)
+	require.Equal(t, types.DefaultParams().PacketTimeout, params.Params.PacketTimeout)
+	page, err := f.query.Consumers(f.ctx, &types.QueryConsumersRequest{Pagination: &query.PageRequest{Limit: 2}})
+	require.NoError(t, err)
+	require.Len(t, page.Consumers, 2)
+	rest, err := f.query.Consumers(f.ctx, &types.QueryConsumersRequest{Pagination: &query.PageRequest{Key: page.Pagination.NextKey}})
+	require.NoError(t, err)
+	require.Len(t, rest.Consumers, 1)
+	require.Equal(t, uint64(3), rest.Consumers[0].ID)
 }
 
 func TestQueriesRefuseWhatDoesNotExist(t *testing.T) {

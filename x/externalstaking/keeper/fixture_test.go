@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"cosmossdk.io/collections"
 	"cosmossdk.io/core/store"
 	"cosmossdk.io/log"
 	"cosmossdk.io/math"
@@ -81,6 +82,7 @@ type fixture struct {
 	distr     distrkeeper.Keeper
 	vault     *vaultkeeper.Keeper
 	ibc       *ibcCore
+	scoped    capabilitykeeper.ScopedKeeper
 	router    *baseapp.MsgServiceRouter
 	k         *keeper.Keeper
 	module    externalstaking.IBCModule
@@ -117,14 +119,14 @@ func newFixture(t testing.TB) *fixture {
 	f.distr = distrkeeper.NewKeeper(enc.Codec, service(distrtypes.StoreKey), f.accounts, f.bank, f.staking, authtypes.FeeCollectorName, f.authority)
 	capabilities := capabilitykeeper.NewKeeper(enc.Codec, keys[capabilitytypes.StoreKey], memKeys[capabilitytypes.MemStoreKey])
 	f.ibc = newIBCCore(keys[ibcCoreStore], capabilities.ScopeToModule(exported.ModuleName))
-	scoped := capabilities.ScopeToModule(types.ModuleName)
+	f.scoped = capabilities.ScopeToModule(types.ModuleName)
 	capabilities.Seal()
 	require.NoError(t, capabilities.InitializeIndex(f.ctx, 1))
 	capabilities.InitMemStore(f.ctx)
 
 	f.vault = vaultkeeper.NewKeeper(enc.Codec, service(vaulttypes.StoreKey), f.accounts, f.bank, f.staking, f.authority)
 	f.k = keeper.NewKeeper(enc.Codec, service(types.StoreKey), f.accounts, f.bank, f.distr,
-		f.ibc, f.ibc, f.ibc, f.ibc.ports, scoped, f.authority)
+		f.ibc, f.ibc, f.ibc, f.ibc.ports, f.scoped, f.authority)
 	f.k.SetVault(f.vault.RegisterHolder(types.LienPrefix, f.k))
 	f.module = externalstaking.NewIBCModule(f.k)
 	f.query = keeper.NewQuerier(f.k)
@@ -239,10 +241,22 @@ func reported(operator string, key []byte, status control.ValidatorStatus) contr
 	return control.ValidatorUpdate{Validator: operator, ConsPubkey: key, Status: status}
 }
 
+func (f *fixture) deposit(user sdk.AccAddress, amount int64) {
+	f.t.Helper()
+	f.mustSend(&vaulttypes.MsgDeposit{User: user.String(), Amount: sdk.NewInt64Coin(denom, amount)}, nil)
+}
+
+func (f *fixture) pool(id uint64, operator string) types.Pool {
+	f.t.Helper()
+	pool, err := f.k.Pools.Get(f.ctx, collections.Join(id, operator))
+	require.NoError(f.t, err)
+	return pool
+}
+
 // stake deposits what is needed and stakes it.
 func (f *fixture) stake(user sdk.AccAddress, id uint64, operator string, amount int64) {
 	f.t.Helper()
-	f.mustSend(&vaulttypes.MsgDeposit{User: user.String(), Amount: sdk.NewInt64Coin(denom, amount)}, nil)
+	f.deposit(user, amount)
 	f.mustSend(&types.MsgStake{User: user.String(), ConsumerID: id, Validator: operator, Amount: sdk.NewInt64Coin(denom, amount)}, nil)
 }
 

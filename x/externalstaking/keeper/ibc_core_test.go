@@ -244,3 +244,17 @@ func (f *fixture) timeout(packet channeltypes.Packet) {
 	f.ibc.setChannelState(packet.SourcePort, packet.SourceChannel, channeltypes.CLOSED)
 	require.NoError(f.t, f.module.OnTimeoutPacket(f.ctx, packet, carol))
 }
+
+// adopt takes over clients, channels and what is in flight from another chain's core, as its own import would.
+func (i *ibcCore) adopt(ctx sdk.Context, other *ibcCore, from sdk.Context) {
+	i.clients, i.status, i.connections, i.opened = other.clients, other.status, other.connections, other.opened
+	i.channels = make(map[string]channeltypes.Channel, len(other.channels))
+	for key, channel := range other.channels {
+		i.channels[key] = channel
+	}
+	iter := from.KVStore(other.key).Iterator(nil, nil)
+	defer iter.Close()
+	for ; iter.Valid(); iter.Next() {
+		ctx.KVStore(i.key).Set(iter.Key(), iter.Value())
+	}
+}
