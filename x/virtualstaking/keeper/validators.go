@@ -129,8 +129,7 @@ func (k *Keeper) reviewFrom(ctx sdk.Context, from *collections.Range[string]) er
 	for ; it.Valid() && seen < readsPerBlock; it.Next() {
 		kv, err := it.KeyValue()
 		if err != nil {
-			it.Close()
-			return err
+			return errors.Join(err, it.Close())
 		}
 		cursor, seen = kv.Key, seen+1
 		if s := kv.Value.Update.Status; s == control.StatusInactive || s == control.StatusJailed {
