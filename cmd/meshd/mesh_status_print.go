@@ -118,9 +118,18 @@ func decimal(value string) string {
 	return strings.TrimSuffix(strings.TrimRight(value, "0"), ".")
 }
 
+// list shows coins.
 func list(values []string) string {
 	if len(values) == 0 {
 		return "nothing"
 	}
-	return strings.Join(values, ", ")
+	shown := make([]string, len(values))
+	for i, value := range values {
+		// The hash of a voucher denom is long; its beginning tells them apart.
+		if amount, hash, voucher := strings.Cut(value, "ibc/"); voucher && len(hash) > 8 {
+			value = amount + "ibc/" + hash[:8] + "…"
+		}
+		shown[i] = value
+	}
+	return strings.Join(shown, ", ")
 }
