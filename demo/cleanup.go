@@ -85,24 +85,27 @@ func (st *story) leaveRunning() error {
 	if err := os.WriteFile(filepath.Join(st.dir, pidsFile), []byte(pids.String()), 0o644); err != nil {
 		return err
 	}
-	p, c, alice := st.provider, st.consumer, st.provider.address(userKey)
-	st.ui.say("\n%s", st.ui.paint(bold, "Both chains and the relayer go on. Try:"))
-	st.ui.say(`
-  export P="--home %s" C="--home %s" ALICE=%s V1=%s
-
-  %[5]s query vault account $ALICE $P
-  %[5]s query externalstaking positions $ALICE $P
-  %[5]s query externalstaking rewards $ALICE $P
-  %[5]s query virtualstaking source %[6]s $C
-  %[5]s query converter remote-stake %[6]s $C
-  %[5]s tx vault deposit 5000000uprov --from alice --gas auto --gas-adjustment 1.5 --gas-prices %[7]s -y $P
-  %[5]s tx externalstaking stake %[8]s $V1 5000000uprov --from alice --gas auto --gas-adjustment 1.5 --gas-prices %[7]s -y $P
-  %[5]s mesh-status --provider %[9]s --consumer %[10]s $P
-
-  logs: %[11]s`,
-		p.home(), c.home(), alice, st.validators[0].Operator, p.meshd, st.converterID, p.gasPrices(), st.consumerID,
-		p.nodes[0].rpcURL(), c.nodes[0].rpcURL(), filepath.Join(st.dir, "logs"))
-	st.ui.say("\n  end them with: %s", st.ui.paint(bold, "make demo-stop"))
+	p, c := st.provider, st.consumer
+	fees := "--gas auto --gas-adjustment 1.5 --gas-prices " + p.gasPrices() + " -y"
+	st.ui.say("\n%s\n", st.ui.paint(bold, "Both chains and the relayer go on. Paste this, then try the lines below it:"))
+	for _, line := range []string{
+		fmt.Sprintf(`prov() { %s "$@" --home %s; }`, p.meshd, p.home()),
+		fmt.Sprintf(`cons() { %s "$@" --home %s; }`, c.meshd, c.home()),
+		"ALICE=" + p.address(userKey) + " VALIDATOR=" + st.validators[0].Operator,
+		"",
+		"prov query vault account $ALICE",
+		"prov query externalstaking positions $ALICE",
+		"prov query externalstaking rewards $ALICE",
+		"prov tx vault deposit " + p.coin(5_000_000) + " --from alice " + fees,
+		"prov tx externalstaking stake " + st.consumerID + " $VALIDATOR " + p.coin(5_000_000) + " --from alice " + fees,
+		"cons query converter remote-stake " + st.converterID,
+		"cons query virtualstaking source " + st.converterID,
+		"prov mesh-status --provider " + p.nodes[0].rpcURL() + " --consumer " + c.nodes[0].rpcURL(),
+	} {
+		st.ui.say("  %s", line)
+	}
+	st.ui.say("\n  logs: %s", filepath.Join(st.dir, "logs"))
+	st.ui.say("  end:  %s", st.ui.paint(bold, "make demo-stop"))
 	return nil
 }
 
