@@ -121,7 +121,7 @@ func newFixture(t *testing.T) *fixture {
 	f.ibc = newFakeIBC(scopedIBC)
 	f.transfer = &fakeTransfer{bank: f.bank}
 	f.staking = &fakeStaking{unbonding: 21 * 24 * time.Hour}
-	f.virtual = &fakeVirtual{sources: map[uint64]sdk.AccAddress{}, applied: map[uint64]control.Applied{}}
+	f.virtual = &fakeVirtual{sources: map[uint64]sdk.AccAddress{}, applied: map[uint64]control.Applied{}, capped: map[uint64]bool{}}
 
 	f.k = keeper.NewKeeper(enc.Codec, runtime.NewKVStoreService(keys[types.StoreKey]),
 		f.accounts, f.bank, f.staking, f.distr, f.ibc, f.ibc, f.ibc, &ports, f.scoped, f.transfer, f.virtual, authority.String())
@@ -491,6 +491,7 @@ type fakeVirtual struct {
 	records []virtualstakingtypes.ValidatorRecord
 	next    uint64
 	applied map[uint64]control.Applied
+	capped  map[uint64]bool
 	panics  bool
 	fail    error
 	read    int
@@ -499,6 +500,14 @@ type fakeVirtual struct {
 func (f *fakeVirtual) CreateSource(_ context.Context, id uint64, account sdk.AccAddress) error {
 	f.sources[id] = account
 	return f.fail
+}
+
+func (f *fakeVirtual) GetSource(_ context.Context, id uint64) (virtualstakingtypes.Source, error) {
+	maxCap := math.ZeroInt()
+	if f.capped[id] {
+		maxCap = math.OneInt()
+	}
+	return virtualstakingtypes.Source{ID: id, MaxCap: maxCap}, nil
 }
 
 // change records a validator's new status at the end of the index.

@@ -10,8 +10,6 @@ import (
 	virtualstakingtypes "github.com/mesh-security/mesh/x/virtualstaking/types"
 )
 
-var _ virtualstakingtypes.SourceHooks = (*Keeper)(nil)
-
 // Targets is what converter id wants delegated now, per validator in rising order, in consumer base units, before any
 // cap. The conversion happens here and nowhere else, so a price move re-values all stake. increase is false while the
 // price is stale: delegations may only fall then. An error (of the price feed) must leave all delegations as they are.

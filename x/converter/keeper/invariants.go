@@ -19,8 +19,8 @@ func (k *Keeper) Invariants() []invariant.Named {
 	}
 }
 
-// InvariantK4: a converter's account holds at least its backlog, per denom. What is in flight has left the account, and
-// what came back is in the backlog.
+// InvariantK4 checks that a converter's account holds at least its backlog, per denom. What is in flight has
+// left the account, and what came back is in the backlog.
 func (k *Keeper) InvariantK4(ctx context.Context) error {
 	return k.Converters.Walk(ctx, nil, func(id uint64, c types.Converter) (bool, error) {
 		backlog, err := k.backlog(ctx, id)

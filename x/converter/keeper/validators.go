@@ -17,7 +17,8 @@ import (
 )
 
 // EndBlock tells providers of validator changes: at most one packet per converter and max_packets_per_block in all,
-// round robin over the open converters. What cannot be sent waits; it never fails the block.
+// round robin over the open converters. Of those looked at in a block the ones with a cap come first: anybody can open
+// a converter, but only governance gives it a cap. What cannot be sent waits; it never fails the block.
 func (k *Keeper) EndBlock(ctx context.Context) error {
 	sdkCtx := sdk.UnwrapSDKContext(ctx)
 	k.Guard(sdkCtx, "validator reports", k.reportValidators)
@@ -33,6 +34,7 @@ func (k *Keeper) reportValidators(ctx sdk.Context) error {
 	if err != nil || len(ids) == 0 {
 		return err
 	}
+	ids = k.cappedFirst(ctx, ids)
 	last := ids[0]
 	for budget, i := params.MaxPacketsPerBlock, 0; budget > 0 && i < len(ids); i++ {
 		last = ids[i]
@@ -48,6 +50,19 @@ func (k *Keeper) reportValidators(ctx sdk.Context) error {
 		}
 	}
 	return k.LastReported.Set(ctx, last)
+}
+
+// cappedFirst moves the converters with a cap to the front and keeps the order otherwise.
+func (k *Keeper) cappedFirst(ctx context.Context, ids []uint64) []uint64 {
+	var capped, rest []uint64
+	for _, id := range ids {
+		if source, err := k.virtualStaking.GetSource(ctx, id); err == nil && source.MaxCap.IsPositive() {
+			capped = append(capped, id)
+		} else {
+			rest = append(rest, id)
+		}
+	}
+	return append(capped, rest...)
 }
 
 // reportTo sends the converter's provider one ValidatorSync if there is anything to tell and a way to tell it.

@@ -157,6 +157,28 @@ func TestRM14ReportsAreBoundedAndFair(t *testing.T) {
 	require.GreaterOrEqual(t, len(f.ibc.sent), 2*converters-6)
 }
 
+func TestCappedConvertersAreToldFirst(t *testing.T) {
+	f := newFixture(t)
+	params := types.DefaultParams()
+	params.MaxPacketsPerBlock = 2
+	require.NoError(t, f.k.Params.Set(f.ctx, params))
+	for range 10 {
+		f.open()
+	}
+	f.virtual.capped[9] = true
+	told := map[string]int{}
+	for range 9 {
+		f.virtual.change(val1, control.StatusActive)
+		f.endBlock()
+	}
+	for _, p := range f.ibc.sent {
+		told[p.SourcePort]++
+	}
+	// The one with a cap every block, the others in turn.
+	require.Equal(t, 9, told["converter.9"])
+	require.Len(t, told, 10)
+}
+
 func TestFailingConverterDoesNotStopTheOthers(t *testing.T) {
 	f := newFixture(t)
 	first, channelID := f.open()

@@ -84,6 +84,8 @@ type TransferKeeper interface {
 type VirtualStaking interface {
 	// CreateSource makes the virtual staking source of converter id; its rewards go to rewardAccount.
 	CreateSource(ctx context.Context, id uint64, rewardAccount sdk.AccAddress) error
+	// GetSource returns the source of converter id, with its cap.
+	GetSource(ctx context.Context, id uint64) (virtualstakingtypes.Source, error)
 	// ValidatorChanges returns up to limit validators whose last change has a sequence above after, in its order.
 	ValidatorChanges(ctx context.Context, after uint64, limit int) ([]virtualstakingtypes.ValidatorRecord, error)
 	// ValidatorStatus is unspecified for a validator that was never reported.
