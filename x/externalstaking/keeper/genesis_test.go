@@ -139,6 +139,15 @@ func TestGenesisRoundTripIsByteEqualAndGoesOn(t *testing.T) {
 	require.Equal(t, int64(50+11), free(bob))
 }
 
+// An exported state keeps the genesis time its chain began with, long before its unbonding entries were made.
+func TestGenesisWithUnbondingEntriesIsImportedAtTheOldGenesisTime(t *testing.T) {
+	f := busy(t)
+	gs := f.exported()
+	g := restart(t, f)
+	g.ctx = g.ctx.WithBlockTime(f.ctx.BlockTime().Add(-5 * unbonding))
+	require.NoError(t, g.k.InitGenesis(g.ctx, *gs))
+}
+
 func TestDefaultGenesisIsValid(t *testing.T) {
 	require.NoError(t, types.DefaultGenesis().Validate())
 }
