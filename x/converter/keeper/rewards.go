@@ -106,7 +106,7 @@ func (k *Keeper) sendRewards(ctx sdk.Context) error {
 		}
 		budget -= sent
 	}
-	return k.LastRewarded.Set(ctx, last)
+	return serve(ctx, k.LastRewarded, last)
 }
 
 // sendRewardsOf sends at most one transfer per denom, and at most budget, of one converter's backlog. A transfer that

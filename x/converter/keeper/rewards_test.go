@@ -121,6 +121,20 @@ func TestAddRewardsRefuses(t *testing.T) {
 	require.Equal(t, before, f.exported())
 }
 
+func TestCommunityPoolThatCannotTakeADenomHoldsUpNothing(t *testing.T) {
+	f := newFixture(t)
+	id, _ := f.open()
+	f.fund(types.ConverterAddress(id), coin(5))
+	f.clear()
+	// The junk was never paid in, so the pool's part fails.
+	require.NoError(t, f.k.AddRewards(f.ctx, id, val1, sdk.NewCoins(coin(5), sdk.NewInt64Coin("junk", 1))))
+	require.Equal(t, []string{val1 + " 5ucons"}, f.pending(id))
+	failed := events(f, &types.EventSendFailed{})
+	require.Len(t, failed, 1)
+	require.Equal(t, "community_pool", failed[0].Kind)
+	require.Equal(t, []*types.EventRewardsAdded{{ConverterID: id, Validator: val1, Amount: "5ucons"}}, events(f, &types.EventRewardsAdded{}))
+}
+
 func TestRewardDenomsAreAParam(t *testing.T) {
 	f := newFixture(t)
 	id, _ := f.open()

@@ -27,3 +27,11 @@ func robin(ctx context.Context, set collections.KeySet[uint64], last collections
 	}
 	return ids, set.Walk(ctx, new(collections.Range[uint64]).EndInclusive(served), collect)
 }
+
+// serve remembers id as the one that was served last; it writes only if that changed.
+func serve(ctx context.Context, last collections.Item[uint64], id uint64) error {
+	if served, err := last.Get(ctx); err == nil && served == id {
+		return nil
+	}
+	return last.Set(ctx, id)
+}

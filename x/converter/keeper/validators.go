@@ -49,7 +49,7 @@ func (k *Keeper) reportValidators(ctx sdk.Context) error {
 			budget--
 		}
 	}
-	return k.LastReported.Set(ctx, last)
+	return serve(ctx, k.LastReported, last)
 }
 
 // cappedFirst moves the converters with a cap to the front and keeps the order otherwise.
