@@ -19,6 +19,8 @@ type (
 	validatorKey = collections.Pair[uint64, string]
 	// positionKey is (user, consumer, validator).
 	positionKey = collections.Triple[sdk.AccAddress, uint64, string]
+	// entryKey is (position, release time).
+	entryKey = collections.Pair[positionKey, time.Time]
 	// batchKey is (consumer, batch).
 	batchKey = collections.Pair[uint64, uint64]
 	// sentKey is (consumer, batch, (validator, user)).
@@ -59,7 +61,8 @@ type Keeper struct {
 	// Pools exist once a position, a total or a reward does; a missing one is types.NewPool().
 	Pools      collections.Map[validatorKey, types.Pool]
 	Positions  collections.Map[positionKey, types.Position]
-	Unbondings collections.Map[positionKey, types.Unbonding]
+	// Unbondings holds each entry by itself, so that a position with many of them makes a new one no dearer.
+	Unbondings collections.Map[entryKey, types.UnbondingEntry]
 	// UnbondingQueue wakes a position up at a time: one key for each entry's release time. Derived at import.
 	UnbondingQueue collections.KeySet[collections.Pair[time.Time, positionKey]]
 	// Queue: (consumer, validator, place) -> user with queued operations, in order of request. Derived at import.
@@ -128,7 +131,7 @@ func NewKeeper(
 		Evictable:       collections.NewKeySet(sb, types.EvictablePrefix, "evictable", collections.TripleKeyCodec(collections.Uint64Key, collections.Int64Key, collections.StringKey)),
 		Pools:           collections.NewMap(sb, types.PoolsPrefix, "pools", validatorKeys, codec.CollValue[types.Pool](cdc)),
 		Positions:       collections.NewMap(sb, types.PositionsPrefix, "positions", positionKeys, codec.CollValue[types.Position](cdc)),
-		Unbondings:      collections.NewMap(sb, types.UnbondingsPrefix, "unbondings", positionKeys, codec.CollValue[types.Unbonding](cdc)),
+		Unbondings:      collections.NewMap(sb, types.UnbondingsPrefix, "unbondings", collections.PairKeyCodec(positionKeys, sdk.TimeKey), codec.CollValue[types.UnbondingEntry](cdc)),
 		UnbondingQueue:  collections.NewKeySet(sb, types.UnbondingQueuePrefix, "unbonding_queue", collections.PairKeyCodec(sdk.TimeKey, positionKeys)),
 		Queue:           collections.NewMap(sb, types.QueuePrefix, "queue", collections.TripleKeyCodec(collections.Uint64Key, collections.StringKey, collections.Uint64Key), collections.BytesValue),
 		QueueSequence:   collections.NewSequence(sb, types.QueueSequencePrefix, "queue_sequence"),

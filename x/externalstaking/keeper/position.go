@@ -23,7 +23,7 @@ func (k *Keeper) loadPosition(ctx context.Context, key positionKey) (position ty
 // saves the pool.
 func (k *Keeper) savePosition(ctx context.Context, key positionKey, position types.Position, pool *types.Pool) error {
 	if position.Empty() {
-		unbonding, err := k.Unbondings.Has(ctx, key)
+		unbonding, err := k.isUnbonding(ctx, key)
 		if err != nil {
 			return err
 		}

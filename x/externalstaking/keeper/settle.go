@@ -20,24 +20,27 @@ func (k *Keeper) Settle(ctx context.Context, user sdk.AccAddress, id string) err
 		return types.ErrInconsistent.Wrapf("lien id %q is not a consumer id", id)
 	}
 	now := sdk.UnwrapSDKContext(ctx).BlockTime()
-	type due struct {
-		key       positionKey
-		unbonding types.Unbonding
-	}
-	var all []due
-	err = k.Unbondings.Walk(ctx, collections.NewSuperPrefixedTripleRange[sdk.AccAddress, uint64, string](user, consumerID),
-		func(key positionKey, unbonding types.Unbonding) (bool, error) {
-			if len(unbonding.Entries) > 0 && !unbonding.Entries[0].ReleaseTime.After(now) {
-				all = append(all, due{key, unbonding})
+	// Positions with something due; a position's entries come one after the other, the earliest first.
+	var due []positionKey
+	positions := collections.PairPrefix[positionKey, time.Time](collections.TripleSuperPrefix[sdk.AccAddress, uint64, string](user, consumerID))
+	err = k.Unbondings.Walk(ctx, collections.NewPrefixUntilPairRange[positionKey, time.Time](positions.K1()),
+		func(key entryKey, entry types.UnbondingEntry) (bool, error) {
+			position := key.K1()
+			if !entry.ReleaseTime.After(now) && (len(due) == 0 || due[len(due)-1].K3() != position.K3()) {
+				due = append(due, position)
 			}
 			return false, nil
 		})
-	if err != nil || len(all) == 0 {
+	if err != nil || len(due) == 0 {
 		return err
 	}
 	released := math.ZeroInt()
-	for _, d := range all {
-		amount, _, err := k.releaseDue(ctx, d.key, d.unbonding)
+	for _, key := range due {
+		unbonding, err := k.loadUnbonding(ctx, key)
+		if err != nil {
+			return err
+		}
+		amount, _, err := k.releaseDue(ctx, key, unbonding)
 		if err != nil {
 			return err
 		}

@@ -2,7 +2,6 @@ package keeper
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"cosmossdk.io/collections"
@@ -20,26 +19,61 @@ const (
 	releaseRetry = time.Hour
 )
 
+// loadUnbonding returns the entries of a position, in order of release.
+func (k *Keeper) loadUnbonding(ctx context.Context, key positionKey) (types.Unbonding, error) {
+	var unbonding types.Unbonding
+	err := k.Unbondings.Walk(ctx, collections.NewPrefixedPairRange[positionKey, time.Time](key),
+		func(_ entryKey, entry types.UnbondingEntry) (bool, error) {
+			unbonding.Entries = append(unbonding.Entries, entry)
+			return false, nil
+		})
+	return unbonding, err
+}
+
+// isUnbonding is true if the position has an entry.
+func (k *Keeper) isUnbonding(ctx context.Context, key positionKey) (bool, error) {
+	found := false
+	err := k.Unbondings.Walk(ctx, collections.NewPrefixedPairRange[positionKey, time.Time](key),
+		func(entryKey, types.UnbondingEntry) (bool, error) {
+			found = true
+			return true, nil
+		})
+	return found, err
+}
+
+// setUnbonding writes an entry and makes it wake its position up.
+func (k *Keeper) setUnbonding(ctx context.Context, key positionKey, entry types.UnbondingEntry) error {
+	if err := k.UnbondingQueue.Set(ctx, collections.Join(entry.ReleaseTime, key)); err != nil {
+		return err
+	}
+	return k.Unbondings.Set(ctx, collections.Join(key, entry.ReleaseTime), entry)
+}
+
+// removeUnbonding removes the entry that is released at a time.
+func (k *Keeper) removeUnbonding(ctx context.Context, key positionKey, release time.Time) error {
+	if err := k.UnbondingQueue.Remove(ctx, collections.Join(release, key)); err != nil {
+		return err
+	}
+	return k.Unbondings.Remove(ctx, collections.Join(key, release))
+}
+
 // addUnbonding adds an entry to a position and returns when it will be released.
 func (k *Keeper) addUnbonding(ctx context.Context, key positionKey, entry types.UnbondingEntry) (time.Time, error) {
-	unbonding, err := k.Unbondings.Get(ctx, key)
-	if err != nil && !errors.Is(err, collections.ErrNotFound) {
+	unbonding, err := k.loadUnbonding(ctx, key)
+	if err != nil {
 		return time.Time{}, err
 	}
 	params, err := k.Params.Get(ctx)
 	if err != nil {
 		return time.Time{}, err
 	}
-	release, joined := unbonding.Add(entry, params.MaxEntriesPerPosition)
-	if joined != nil && !joined.Equal(release) {
-		if err := k.UnbondingQueue.Remove(ctx, collections.Join(*joined, key)); err != nil {
+	added, joined := unbonding.Add(entry, params.MaxEntriesPerPosition)
+	if joined != nil && !joined.Equal(added.ReleaseTime) {
+		if err := k.removeUnbonding(ctx, key, *joined); err != nil {
 			return time.Time{}, err
 		}
 	}
-	if err := k.UnbondingQueue.Set(ctx, collections.Join(release, key)); err != nil {
-		return time.Time{}, err
-	}
-	return release, k.Unbondings.Set(ctx, key, unbonding)
+	return added.ReleaseTime, k.setUnbonding(ctx, key, added)
 }
 
 // releaseDue removes the due entries of one position and returns their sum and number. The caller releases the lien.
@@ -54,7 +88,7 @@ func (k *Keeper) releaseDue(ctx context.Context, key positionKey, unbonding type
 		return released, 0, err
 	}
 	for _, entry := range due {
-		if err := k.UnbondingQueue.Remove(ctx, collections.Join(entry.ReleaseTime, key)); err != nil {
+		if err := k.removeUnbonding(ctx, key, entry.ReleaseTime); err != nil {
 			return released, 0, err
 		}
 		released = released.Add(entry.Amount)
@@ -65,10 +99,7 @@ func (k *Keeper) releaseDue(ctx context.Context, key positionKey, unbonding type
 		}
 	}
 	if len(unbonding.Entries) > 0 {
-		return released, len(due), k.Unbondings.Set(ctx, key, unbonding)
-	}
-	if err := k.Unbondings.Remove(ctx, key); err != nil {
-		return released, 0, err
+		return released, len(due), nil
 	}
 	return released, len(due), k.forgetEmptyPosition(ctx, key)
 }
@@ -136,10 +167,7 @@ func (k *Keeper) dueKeys(ctx sdk.Context, limit int) ([]collections.Pair[time.Ti
 }
 
 func (k *Keeper) releasePosition(ctx sdk.Context, key positionKey) (int, error) {
-	unbonding, err := k.Unbondings.Get(ctx, key)
-	if errors.Is(err, collections.ErrNotFound) {
-		return 0, nil
-	}
+	unbonding, err := k.loadUnbonding(ctx, key)
 	if err != nil {
 		return 0, err
 	}

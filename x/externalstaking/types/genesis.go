@@ -106,9 +106,11 @@ func (c GenesisConsumer) validate(sums map[poolID]*poolSum) error {
 		}
 		synced = synced.Add(v.Pool.Synced)
 	}
-	for address := range batchOf {
-		if !seen[address] {
-			return errorsmod.Wrapf(ErrInvalidValidator, "batches: one names the unknown validator %q", address)
+	for i, b := range c.Batches {
+		for _, e := range b.Entries {
+			if !seen[e.Validator] {
+				return errorsmod.Wrapf(ErrInvalidValidator, "batches[%d]: names the unknown validator %q", i, e.Validator)
+			}
 		}
 	}
 	if !synced.Equal(c.Outbox.Synced) {

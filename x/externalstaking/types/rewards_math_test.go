@@ -130,13 +130,14 @@ func TestUnbondingEntries(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var u types.Unbonding
-			var release time.Time
+			var added types.UnbondingEntry
 			var joined *time.Time
 			for _, e := range tc.add {
-				release, joined = u.Add(e, 2)
+				added, joined = u.Add(e, 2)
 			}
 			require.Equal(t, tc.want, u.Entries)
-			require.Equal(t, at(tc.release), release)
+			require.Contains(t, u.Entries, added)
+			require.Equal(t, at(tc.release), added.ReleaseTime)
 			if tc.joined == 0 {
 				require.Nil(t, joined)
 			} else {

@@ -16,24 +16,24 @@ func (u Unbonding) Total() math.Int {
 	return total
 }
 
-// Add adds an entry in order of release and returns the time it is released at. Entries released at the same time
-// merge. With max entries there already, the new one joins the latest, and both are released at the later of the two
-// times; joined is then the former time of the latest.
-func (u *Unbonding) Add(e UnbondingEntry, max uint32) (release time.Time, joined *time.Time) {
+// Add adds an entry in order of release and returns what it has become. Entries released at the same time merge. With
+// max entries there already, the new one joins the latest, and both are released at the later of the two times; joined
+// is then the former time of the latest.
+func (u *Unbonding) Add(e UnbondingEntry, max uint32) (added UnbondingEntry, joined *time.Time) {
 	i := sort.Search(len(u.Entries), func(i int) bool { return !u.Entries[i].ReleaseTime.Before(e.ReleaseTime) })
 	if i < len(u.Entries) && u.Entries[i].ReleaseTime.Equal(e.ReleaseTime) {
 		u.Entries[i] = u.Entries[i].merge(e)
-		return e.ReleaseTime, nil
+		return u.Entries[i], nil
 	}
 	if n := len(u.Entries); n > 0 && n >= int(max) {
 		former := u.Entries[n-1].ReleaseTime
 		u.Entries[n-1] = u.Entries[n-1].merge(e)
-		return u.Entries[n-1].ReleaseTime, &former
+		return u.Entries[n-1], &former
 	}
 	u.Entries = append(u.Entries, UnbondingEntry{})
 	copy(u.Entries[i+1:], u.Entries[i:])
 	u.Entries[i] = e
-	return e.ReleaseTime, nil
+	return e, nil
 }
 
 // TakeDue removes the entries whose release time is not after now.
