@@ -1,6 +1,8 @@
 package control
 
 import (
+	"bytes"
+
 	errorsmod "cosmossdk.io/errors"
 	channeltypes "github.com/cosmos/ibc-go/v8/modules/core/04-channel/types"
 )
@@ -58,6 +60,11 @@ func parseAck(bz []byte) (result []byte, refused string, err error) {
 	var ack channeltypes.Acknowledgement
 	if err := decode("acknowledgement", bz, &ack, MaxAckBytes); err != nil {
 		return nil, "", err
+	}
+	// The JSON decoder visits the members of a oneof in random order, so of an acknowledgement with a result and an
+	// error either could win, on each node another. What does not encode to itself is none.
+	if !bytes.Equal(ack.Acknowledgement(), bz) {
+		return nil, "", errorsmod.Wrap(ErrInvalidAck, "not in its canonical form")
 	}
 	switch r := ack.Response.(type) {
 	case *channeltypes.Acknowledgement_Result:

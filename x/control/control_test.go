@@ -257,6 +257,22 @@ func TestPK05_Acks(t *testing.T) {
 	require.NotEmpty(t, control.AckRefused([]byte("garbage")))
 }
 
+// An acknowledgement with a result and an error would be the one or the other at random, and split the app hash.
+func TestAckWithResultAndErrorIsNeither(t *testing.T) {
+	result, err := control.StakeSyncResult(control.StakeSyncAck{Height: clienttypes.NewHeight(1, 5), Total: math.NewInt(12)})
+	require.NoError(t, err)
+	good := string(result.Acknowledgement())
+	both := good[:len(good)-1] + `,"error":"no"}`
+	for range 100 {
+		_, refused, err := control.ParseStakeSyncAck([]byte(both))
+		require.ErrorIs(t, err, control.ErrInvalidAck)
+		require.Empty(t, refused)
+		require.Contains(t, control.AckRefused([]byte(both)), "canonical")
+	}
+	_, _, err = control.ParseStakeSyncAck([]byte(" " + good))
+	require.ErrorIs(t, err, control.ErrInvalidAck)
+}
+
 func TestRW06_HostileMemos(t *testing.T) {
 	good, err := control.EncodeRewardMemo(control.RewardMemo{ConsumerID: 1, Entries: []control.RewardEntry{{Validator: "v1", Amount: math.NewInt(5)}, {Validator: "v2", Amount: math.NewInt(6)}}})
 	require.NoError(t, err)
