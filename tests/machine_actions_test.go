@@ -60,6 +60,7 @@ var actions = []action{
 	{"native delegation", 3, (*machine).nativeDelegation},
 	{"minimum stake", 1, (*machine).changeMinimum},
 	{"time passes", 5, (*machine).timePasses},
+	{"rewards time out", 1, (*machine).rewardsTimeOut},
 }
 
 // weighted lists each action as often as its weight.
@@ -128,6 +129,20 @@ func (m *machine) pick(n int, label string) int { return uniform(n).Draw(m.r, la
 func (m *machine) user() (int, twochain.Account) {
 	i := m.pick(len(m.users), "user")
 	return i, m.users[i]
+}
+
+// likely is mostly the first user from a random one on who has something, so that steps seldom come to nothing.
+func (m *machine) likely(has func(twochain.Account) bool) (int, twochain.Account) {
+	first, user := m.user()
+	if m.chance(10, "anyone") {
+		return first, user
+	}
+	for n := range m.users {
+		if i := (first + n) % len(m.users); has(m.users[i]) {
+			return i, m.users[i]
+		}
+	}
+	return first, user
 }
 
 // amount is small, ordinary or huge.
@@ -265,7 +280,7 @@ func (m *machine) withdrawSome() {
 }
 
 func (m *machine) stakeSome() {
-	i, user := m.user()
+	i, user := m.likely(func(u twochain.Account) bool { return m.account(u).Free.IsPositive() })
 	msg := m.stakeMsg(user, m.someValidator(), 1)
 	if m.chance(6, "bad") {
 		if m.chance(30, "consumer") {
@@ -296,7 +311,7 @@ func (m *machine) stakeSome() {
 }
 
 func (m *machine) unstakeSome() {
-	i, user := m.user()
+	i, user := m.likely(func(u twochain.Account) bool { return len(m.positions(u)) > 0 })
 	positions := m.positions(user)
 	if len(positions) == 0 || m.chance(5, "anywhere") {
 		msg := m.unstakeMsg(user, m.someValidator(), m.amount())
@@ -341,7 +356,7 @@ func (m *machine) manyOperations() {
 }
 
 func (m *machine) withdrawSomeRewards() {
-	i, user := m.user()
+	i, user := m.likely(func(u twochain.Account) bool { return !m.rewards(u).IsZero() })
 	validator := ""
 	if m.chance(50, "one validator") {
 		validator = m.someValidator()
@@ -364,6 +379,9 @@ func (m *machine) vouchers(user twochain.Account) math.Int {
 }
 
 func (m *machine) runEpoch() {
+	if m.chance(40, "fresh price") {
+		m.must(m.setPrice(m.price()), "repeating the price")
+	}
 	stale := m.priceInfo().Stale
 	before := m.source().Delegated
 	m.epoch()
@@ -485,7 +503,7 @@ func (m *machine) changePrice() {
 }
 
 func (m *machine) changeCap() {
-	amount := rapid.SampledFrom([]int64{0, 1, 1_000, 50_000_000, 1_000_000_000, 1_000_000_000_000, 1_000_000_000_000_000}).Draw(m.r, "cap")
+	amount := rapid.SampledFrom([]int64{1_000_000_000_000_000, 1_000_000_000_000, 10_000_000_000, 1_000_000_000, 50_000_000, 1_000, 1, 0}).Draw(m.r, "cap")
 	switch m.pick(8, "how") {
 	case 0:
 		m.notef("of a user")
@@ -661,19 +679,39 @@ func (m *machine) changeMinimum() {
 	m.must(err, "changing the minimum")
 }
 
-// timePasses lets hours or weeks pass. Packets of the control channel are relayed before they could time out: that would
-// close the channel.
+// timePasses lets hours or weeks pass.
 func (m *machine) timePasses() {
 	d := time.Duration(rapid.SampledFrom([]int{1, 12, 24, 72, 170, 22 * 24}).Draw(m.r, "hours")) * time.Hour
 	m.notef("%s", d)
+	m.advance(d)
+}
+
+// advance relays control packets that would time out meanwhile: that would close the channel.
+func (m *machine) advance(d time.Duration) {
 	deadline := m.Coordinator.CurrentTime.Add(d + 2*day)
 	for _, c := range []*twochain.Chain{m.Provider, m.Consumer} {
+		var due []*twochain.Packet
 		for _, p := range c.Unreceived() {
 			if p.SourcePort != transferPort && time.Unix(0, int64(p.TimeoutTimestamp)).Before(deadline) {
-				m.relayAll()
-				break
+				due = append(due, p)
 			}
 		}
+		m.must(m.Receive(c, due...), "receiving what is about to time out")
 	}
 	m.must(m.Advance(d), "advancing")
+}
+
+// rewardsTimeOut lets reward transfers in flight time out: the rewards come back and are sent again.
+func (m *machine) rewardsTimeOut() {
+	waiting := false
+	for _, p := range m.Consumer.Unreceived() {
+		waiting = waiting || p.SourcePort == transferPort
+	}
+	if !waiting {
+		return
+	}
+	for range 5 {
+		m.advance(6 * day)
+	}
+	m.timeoutTransfers()
 }

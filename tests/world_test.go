@@ -1,12 +1,15 @@
 package tests
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"testing"
 	"time"
 
 	"cosmossdk.io/math"
+	abci "github.com/cometbft/cometbft/abci/types"
 	"github.com/cosmos/cosmos-sdk/baseapp"
 	"github.com/cosmos/cosmos-sdk/codec"
 	sdk "github.com/cosmos/cosmos-sdk/types"
@@ -278,3 +281,18 @@ func (w *world) staked(t *testing.T, user twochain.Account, validator string, am
 
 // validator is the operator address of one of the consumer's first validators.
 func (w *world) validator(i int) string { return w.Consumer.Validators[i].Address }
+
+type blockEvents = []abci.Event
+
+// observe hands every block's events of the provider to see.
+func observe(w *world, see func(blockEvents)) func(*abci.ResponseFinalizeBlock) {
+	return func(*abci.ResponseFinalizeBlock) { see(w.Provider.LastEvents()) }
+}
+
+func bytesOf(b byte, n int) []byte { return bytes.Repeat([]byte{b}, n) }
+
+// codecJSON is how bytes look in JSON.
+func codecJSON(bz []byte) (string, error) {
+	out, err := json.Marshal(bz)
+	return string(out), err
+}

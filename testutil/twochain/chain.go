@@ -85,6 +85,11 @@ type Chain struct {
 	misbehaviour []abci.Misbehavior
 	packets      []*Packet
 	counterparty *Chain
+
+	// genesis, recorded blocks and their app hashes, for replicas.
+	genesis  *abci.RequestInitChain
+	recorded [][]byte
+	hashes   [][]byte
 }
 
 func newChain(t testing.TB, coord *ibctesting.Coordinator, cfg ChainConfig) *Chain {

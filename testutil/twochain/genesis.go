@@ -115,11 +115,12 @@ func (c *Chain) initChain(start time.Time) error {
 	baseapp.SetChainID(c.cfg.ChainID)(c.App.BaseApp)
 	params := cmttypes.DefaultConsensusParams().ToProto()
 	params.Block.MaxGas = c.cfg.MaxGas
-	_, err = c.App.InitChain(&abci.RequestInitChain{
+	c.genesis = &abci.RequestInitChain{
 		Time: start, ChainId: c.cfg.ChainID, AppStateBytes: bz, InitialHeight: 1,
 		ConsensusParams: &cmtproto.ConsensusParams{
 			Block: params.Block, Evidence: params.Evidence, Validator: params.Validator, Version: params.Version, Abci: params.Abci,
 		},
-	})
+	}
+	_, err = c.App.InitChain(c.genesis)
 	return err
 }

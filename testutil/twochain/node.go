@@ -36,6 +36,7 @@ func (n *node) FinalizeBlock(req *abci.RequestFinalizeBlock) (*abci.ResponseFina
 	req.ProposerAddress = c.Vals.GetProposer().Address
 	req.DecidedLastCommit = c.lastCommit()
 	req.Misbehavior = c.misbehaviour
+	c.record(req)
 	res, err := n.App.FinalizeBlock(req)
 	if err != nil {
 		return nil, err
@@ -43,6 +44,7 @@ func (n *node) FinalizeBlock(req *abci.RequestFinalizeBlock) (*abci.ResponseFina
 	c.queue, c.queued, c.misbehaviour = nil, make(map[string]uint64), nil
 	c.lastVals, c.history[req.Height] = c.Vals.Copy(), c.NextVals.Copy()
 	c.Last = res
+	c.hashes = append(c.hashes, res.AppHash)
 	c.follow(blockEvents(res))
 	return res, nil
 }

@@ -1,0 +1,118 @@
+package tests
+
+import (
+	"encoding/json"
+	"testing"
+
+	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
+	"github.com/stretchr/testify/require"
+
+	"github.com/mesh-security/mesh/testutil/twochain"
+	convertertypes "github.com/mesh-security/mesh/x/converter/types"
+	externalstakingtypes "github.com/mesh-security/mesh/x/externalstaking/types"
+	vaulttypes "github.com/mesh-security/mesh/x/vault/types"
+	virtualstakingtypes "github.com/mesh-security/mesh/x/virtualstaking/types"
+)
+
+var meshModules = []string{vaulttypes.ModuleName, externalstakingtypes.ModuleName, convertertypes.ModuleName, virtualstakingtypes.ModuleName}
+
+// busy is two chains with something of everything: bonded, queued, sent and unbonding stake, validators jailed and
+// tombstoned, rewards in the backlog, in flight and owed, virtual stake bonded and unbonding.
+func busy(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	users := w.Provider.Users[1:6]
+	for i, user := range users {
+		require.NoError(t, w.deposit(user, 10_000_000))
+		for v := range w.Consumer.Validators {
+			w.Provider.Queue(user, w.stakeMsg(user, w.validator(v), int64(100_000*(i+v+1))))
+		}
+	}
+	w.Provider.NextBlock()
+	w.earn(t)
+	w.earn(t)
+	require.NoError(t, w.unstake(users[0], w.validator(0), 50_000))
+	require.NoError(t, w.Relay())
+	w.epoch()
+	require.NoError(t, w.Consumer.Jail(w.Consumer.Validators[1]))
+	w.Consumer.DoubleSign(w.Consumer.Validators[2])
+	w.Consumer.NextBlock()
+	require.NoError(t, w.UpdateClient(w.Provider))
+	_, err := w.RelayRecv(w.Consumer, 1)
+	require.NoError(t, err)
+	w.epoch()
+	w.Consumer.NextBlock()
+	require.NoError(t, w.stake(users[1], w.validator(0), 7_000))
+	require.NoError(t, w.stake(users[2], w.validator(0), 9_000))
+	require.NoError(t, w.unstake(users[3], w.validator(3), 11_000))
+	_, err = w.RelayRecv(w.Provider, 1)
+	require.NoError(t, err)
+	require.NoError(t, w.check())
+	return w
+}
+
+func TestGenesisRoundTrip(t *testing.T) {
+	w := busy(t)
+	for _, c := range []*twochain.Chain{w.Provider, w.Consumer} {
+		exported, err := c.ExportGenesis()
+		require.NoError(t, err)
+		imported, err := c.Import(exported)
+		require.NoError(t, err)
+		require.NoError(t, imported.BasicManager.ValidateGenesis(imported.AppCodec(), imported.TxConfig(), exported))
+		ctx := imported.BaseApp.NewUncachedContext(false, cmtproto.Header{ChainID: c.ChainID, Height: c.CurrentHeader.Height, Time: c.CurrentHeader.Time})
+		again, err := imported.ModuleManager.ExportGenesisForModules(ctx, imported.AppCodec(), nil)
+		require.NoError(t, err)
+		for _, module := range meshModules {
+			require.Equal(t, compact(t, exported[module]), compact(t, again[module]), "%s of %s", module, c.ChainID)
+		}
+	}
+}
+
+func compact(t *testing.T, raw json.RawMessage) string {
+	t.Helper()
+	var any any
+	require.NoError(t, json.Unmarshal(raw, &any))
+	bz, err := json.Marshal(any)
+	require.NoError(t, err)
+	return string(bz)
+}
+
+func TestImportedChainsGoOn(t *testing.T) {
+	w := busy(t)
+	user := w.Provider.Users[1]
+	before := map[string]externalstakingtypes.PositionInfo{}
+	for _, v := range w.Consumer.Validators {
+		before[v.Address] = w.position(user, v.Address)
+	}
+	require.NoError(t, w.Provider.Restart())
+	for _, v := range w.Consumer.Validators {
+		require.Equal(t, before[v.Address], w.position(user, v.Address))
+	}
+	require.NoError(t, w.check())
+	require.NoError(t, w.Consumer.Restart())
+	require.NoError(t, w.check())
+
+	// What was in flight arrives, what was queued is sent, and everybody gets everything back.
+	w.requireQuiet(t)
+	w.earn(t)
+	owed := w.owed(user)
+	require.True(t, owed.IsPositive())
+	require.NoError(t, w.withdrawRewards(user, ""))
+	require.Equal(t, owed, w.paid(user))
+	for _, u := range w.Provider.Users {
+		for _, p := range w.positions(u) {
+			if p.Bonded.IsPositive() {
+				require.NoError(t, w.unstake(u, p.Validator, p.Bonded.Int64()))
+			}
+		}
+	}
+	w.requireQuiet(t)
+	w.epoch()
+	require.True(t, w.source().Delegated.IsZero())
+	require.NoError(t, w.Advance(22*day))
+	require.True(t, w.outstanding().IsZero(), "all virtual stake is burned")
+	for _, u := range w.Provider.Users[1:6] {
+		require.Equal(t, "10000000", w.account(u).Free.String())
+	}
+	require.NoError(t, w.check())
+}

@@ -1,0 +1,106 @@
+package twochain
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"cosmossdk.io/log"
+	abci "github.com/cometbft/cometbft/abci/types"
+	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
+	dbm "github.com/cosmos/cosmos-db"
+	"github.com/cosmos/cosmos-sdk/baseapp"
+	simtestutil "github.com/cosmos/cosmos-sdk/testutil/sims"
+
+	"github.com/mesh-security/mesh/app"
+)
+
+// emptyApp is the application over an empty database.
+func (c *Chain) emptyApp() *app.App {
+	options := simtestutil.NewAppOptionsWithFlagHome(c.TB.TempDir())
+	a := app.New(log.NewNopLogger(), dbm.NewMemDB(), nil, true, options)
+	baseapp.SetChainID(c.cfg.ChainID)(a.BaseApp)
+	return a
+}
+
+// record keeps what a replica needs to follow.
+func (c *Chain) record(req *abci.RequestFinalizeBlock) {
+	bz, err := req.Marshal()
+	if err != nil {
+		c.TB.Fatal(err)
+	}
+	c.recorded = append(c.recorded, bz)
+}
+
+// Replay runs all blocks since genesis on a fresh application and returns the app hash after each. Only what went
+// through blocks is replayed: a test must not have written to the state by hand.
+func (c *Chain) Replay() ([][]byte, error) {
+	replica := c.emptyApp()
+	if _, err := replica.InitChain(c.genesis); err != nil {
+		return nil, err
+	}
+	var hashes [][]byte
+	for i, bz := range c.recorded {
+		req := new(abci.RequestFinalizeBlock)
+		if err := req.Unmarshal(bz); err != nil {
+			return nil, err
+		}
+		res, err := replica.FinalizeBlock(req)
+		if err != nil {
+			return nil, fmt.Errorf("block %d: %w", i, err)
+		}
+		if _, err := replica.Commit(); err != nil {
+			return nil, err
+		}
+		hashes = append(hashes, res.AppHash)
+	}
+	return hashes, nil
+}
+
+// Hashes are the app hashes of all blocks since genesis.
+func (c *Chain) Hashes() [][]byte { return c.hashes }
+
+// ExportGenesis is the whole state of the last block, as a genesis.
+func (c *Chain) ExportGenesis() (app.GenesisState, error) {
+	exported, err := c.App.ExportAppStateAndValidators(false, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	var genesis app.GenesisState
+	return genesis, json.Unmarshal(exported.AppState, &genesis)
+}
+
+// Restart replaces the application by a fresh one that starts with the exported state, at the height after the last
+// block. The chain and everything connected to it go on.
+func (c *Chain) Restart() error {
+	exported, err := c.App.ExportAppStateAndValidators(false, nil, nil)
+	if err != nil {
+		return err
+	}
+	fresh := c.emptyApp()
+	req := *c.genesis
+	req.AppStateBytes, req.InitialHeight, req.Time = exported.AppState, exported.Height, c.CurrentHeader.Time
+	if _, err := fresh.InitChain(&req); err != nil {
+		return err
+	}
+	c.App = fresh
+	c.TestChain.App = &node{App: fresh, chain: c}
+	c.QueryServer, c.TxConfig, c.Codec = fresh.IBCKeeper, fresh.TxConfig(), fresh.AppCodec()
+	c.recorded, c.hashes, c.genesis = nil, nil, &req
+	c.NextBlock()
+	return nil
+}
+
+// Import starts a fresh application with a genesis, as of the next block, without going on: the state can be read
+// through an uncached context.
+func (c *Chain) Import(genesis app.GenesisState) (*app.App, error) {
+	bz, err := json.Marshal(genesis)
+	if err != nil {
+		return nil, err
+	}
+	fresh := c.emptyApp()
+	ctx := fresh.BaseApp.NewUncachedContext(false, cmtproto.Header{
+		ChainID: c.ChainID, Height: c.CurrentHeader.Height, Time: c.CurrentHeader.Time,
+	})
+	_, err = fresh.InitChainer(ctx, &abci.RequestInitChain{ChainId: c.ChainID, AppStateBytes: bz})
+	return fresh, err
+}
