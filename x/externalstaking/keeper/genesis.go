@@ -154,15 +154,12 @@ func (k *Keeper) initPosition(ctx sdk.Context, g types.GenesisPosition) error {
 			return err
 		}
 	}
-	if len(g.Unbonding.Entries) == 0 {
-		return nil
-	}
 	for _, e := range g.Unbonding.Entries {
-		if err := k.UnbondingQueue.Set(ctx, collections.Join(e.ReleaseTime, key)); err != nil {
+		if err := k.setUnbonding(ctx, key, e); err != nil {
 			return err
 		}
 	}
-	return k.Unbondings.Set(ctx, key, g.Unbonding)
+	return nil
 }
 
 // ExportGenesis returns the whole state in the order of its keys.
@@ -192,8 +189,8 @@ func (k *Keeper) ExportGenesis(ctx sdk.Context) (*types.GenesisState, error) {
 		if err != nil {
 			return true, err
 		}
-		unbonding, err := k.Unbondings.Get(ctx, key)
-		if err != nil && !errors.Is(err, collections.ErrNotFound) {
+		unbonding, err := k.loadUnbonding(ctx, key)
+		if err != nil {
 			return true, err
 		}
 		gs.Positions = append(gs.Positions, types.GenesisPosition{

@@ -2,7 +2,6 @@ package keeper
 
 import (
 	"context"
-	"errors"
 
 	"cosmossdk.io/collections"
 	sdk "github.com/cosmos/cosmos-sdk/types"
@@ -135,8 +134,8 @@ func (q Querier) positionInfo(ctx context.Context, key positionKey, position typ
 }
 
 func (q Querier) unbondingInfos(ctx context.Context, key positionKey) ([]types.UnbondingInfo, error) {
-	unbonding, err := q.Keeper.Unbondings.Get(ctx, key)
-	if err != nil && !errors.Is(err, collections.ErrNotFound) {
+	unbonding, err := q.loadUnbonding(ctx, key)
+	if err != nil {
 		return nil, err
 	}
 	now := sdk.UnwrapSDKContext(ctx).BlockTime()

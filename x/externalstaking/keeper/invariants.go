@@ -57,11 +57,11 @@ func (k *Keeper) InvariantE1(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = k.Unbondings.Walk(ctx, nil, func(key positionKey, u types.Unbonding) (bool, error) {
-		if has, err := k.Positions.Has(ctx, key); err != nil || !has {
-			return true, errors.Join(err, breachf("unbonding entries without position %s", positionName(key)))
+	err = k.Unbondings.Walk(ctx, nil, func(key entryKey, e types.UnbondingEntry) (bool, error) {
+		if has, err := k.Positions.Has(ctx, key.K1()); err != nil || !has {
+			return true, errors.Join(err, breachf("unbonding entry without position %s", positionName(key.K1())))
 		}
-		add(key, u.Total())
+		add(key.K1(), e.Amount)
 		return false, nil
 	})
 	if err != nil {
@@ -293,28 +293,22 @@ func (k *Keeper) InvariantE4(ctx context.Context) error {
 	})
 }
 
-// InvariantE6: every unbonding entry waits in order for a time that is no further away than one unbonding period, and
-// wakes up no earlier than it is released. (That it is no nearer than it must be shows when it is made.)
+// InvariantE6: every unbonding entry waits for a time that is no further away than one unbonding period, and wakes up no
+// earlier than it is released. (That it is no nearer than it must be shows when it is made.)
 func (k *Keeper) InvariantE6(ctx context.Context) error {
 	now := sdk.UnwrapSDKContext(ctx).BlockTime()
-	return k.Unbondings.Walk(ctx, nil, func(key positionKey, u types.Unbonding) (bool, error) {
-		consumer, err := k.GetConsumer(ctx, key.K2())
+	return k.Unbondings.Walk(ctx, nil, func(key entryKey, e types.UnbondingEntry) (bool, error) {
+		position := key.K1()
+		consumer, err := k.GetConsumer(ctx, position.K2())
 		if err != nil {
 			return true, err
 		}
-		if len(u.Entries) == 0 {
-			return true, breachf("position %s has an empty list of entries", positionName(key))
+		if !e.Amount.IsPositive() || !e.ReleaseTime.Equal(key.K2()) || e.ReleaseTime.After(now.Add(consumer.UnbondingPeriod)) {
+			return true, breachf("position %s has an entry of %s for %s at %s", positionName(position), e.Amount, e.ReleaseTime, key.K2())
 		}
-		var last time.Time
-		for _, e := range u.Entries {
-			if !e.Amount.IsPositive() || !e.ReleaseTime.After(last) || e.ReleaseTime.After(now.Add(consumer.UnbondingPeriod)) {
-				return true, breachf("position %s has an entry of %s for %s after one for %s", positionName(key), e.Amount, e.ReleaseTime, last)
-			}
-			last = e.ReleaseTime
-			queued, err := k.wakesUp(ctx, key, e.ReleaseTime)
-			if err != nil || !queued {
-				return true, errors.Join(err, breachf("position %s has an entry for %s that never wakes up", positionName(key), e.ReleaseTime))
-			}
+		queued, err := k.wakesUp(ctx, position, e.ReleaseTime)
+		if err != nil || !queued {
+			return true, errors.Join(err, breachf("position %s has an entry for %s that never wakes up", positionName(position), e.ReleaseTime))
 		}
 		return false, nil
 	})

@@ -59,8 +59,8 @@ type Keeper struct {
 	// first; among them some that still have a position, which leave it when met. Derived at import.
 	Evictable collections.KeySet[collections.Triple[uint64, int64, string]]
 	// Pools exist once a position, a total or a reward does; a missing one is types.NewPool().
-	Pools      collections.Map[validatorKey, types.Pool]
-	Positions  collections.Map[positionKey, types.Position]
+	Pools     collections.Map[validatorKey, types.Pool]
+	Positions collections.Map[positionKey, types.Position]
 	// Unbondings holds each entry by itself, so that a position with many of them makes a new one no dearer.
 	Unbondings collections.Map[entryKey, types.UnbondingEntry]
 	// UnbondingQueue wakes a position up at a time: one key for each entry's release time. Derived at import.

@@ -3,6 +3,7 @@ package keeper
 import (
 	"context"
 	"strconv"
+	"time"
 
 	"cosmossdk.io/collections"
 	"cosmossdk.io/math"
@@ -19,32 +20,35 @@ func (k *Keeper) Settle(ctx context.Context, user sdk.AccAddress, id string) err
 	if err != nil {
 		return types.ErrInconsistent.Wrapf("lien id %q is not a consumer id", id)
 	}
-	now := sdk.UnwrapSDKContext(ctx).BlockTime()
-	// Positions with something due; a position's entries come one after the other, the earliest first.
-	var due []positionKey
-	positions := collections.PairPrefix[positionKey, time.Time](collections.TripleSuperPrefix[sdk.AccAddress, uint64, string](user, consumerID))
-	err = k.Unbondings.Walk(ctx, collections.NewPrefixUntilPairRange[positionKey, time.Time](positions.K1()),
+	type entries struct {
+		key       positionKey
+		unbonding types.Unbonding
+	}
+	// A position's entries come one after the other.
+	var positions []entries
+	ofConsumer := collections.TripleSuperPrefix[sdk.AccAddress, uint64, string](user, consumerID)
+	err = k.Unbondings.Walk(ctx, collections.NewPrefixedPairRange[positionKey, time.Time](ofConsumer),
 		func(key entryKey, entry types.UnbondingEntry) (bool, error) {
-			position := key.K1()
-			if !entry.ReleaseTime.After(now) && (len(due) == 0 || due[len(due)-1].K3() != position.K3()) {
-				due = append(due, position)
+			if n := len(positions); n == 0 || positions[n-1].key.K3() != key.K1().K3() {
+				positions = append(positions, entries{key: key.K1()})
 			}
+			unbonding := &positions[len(positions)-1].unbonding
+			unbonding.Entries = append(unbonding.Entries, entry)
 			return false, nil
 		})
-	if err != nil || len(due) == 0 {
+	if err != nil {
 		return err
 	}
 	released := math.ZeroInt()
-	for _, key := range due {
-		unbonding, err := k.loadUnbonding(ctx, key)
-		if err != nil {
-			return err
-		}
-		amount, _, err := k.releaseDue(ctx, key, unbonding)
+	for _, p := range positions {
+		amount, _, err := k.releaseDue(ctx, p.key, p.unbonding)
 		if err != nil {
 			return err
 		}
 		released = released.Add(amount)
+	}
+	if released.IsZero() {
+		return nil
 	}
 	return k.vault.Release(ctx, user, id, released)
 }

@@ -3,18 +3,7 @@ package types
 import (
 	"sort"
 	"time"
-
-	"cosmossdk.io/math"
 )
-
-// Total is the sum of all entries.
-func (u Unbonding) Total() math.Int {
-	total := math.ZeroInt()
-	for _, e := range u.Entries {
-		total = total.Add(e.Amount)
-	}
-	return total
-}
 
 // Add adds an entry in order of release and returns what it has become. Entries released at the same time merge. With
 // max entries there already, the new one joins the latest, and both are released at the later of the two times; joined
