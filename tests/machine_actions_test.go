@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"time"
 
+	"cosmossdk.io/collections"
 	errorsmod "cosmossdk.io/errors"
 	"cosmossdk.io/math"
 	abci "github.com/cometbft/cometbft/abci/types"
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	sdkerrors "github.com/cosmos/cosmos-sdk/types/errors"
 	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
+	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
 	"github.com/mesh-security/mesh/testutil/twochain"
@@ -102,6 +104,7 @@ var outcomes = []string{
 func (m *machine) watchOutcomes() {
 	m.Provider.Observe = func(*abci.ResponseFinalizeBlock) {
 		events := m.Provider.LastEvents()
+		m.watchReleases(events)
 		m.counts[stakeCommitted] += len(twochain.Events[externalstakingtypes.EventStakeCommitted](events))
 		m.counts[stakeRejected] += len(twochain.Events[externalstakingtypes.EventStakeRolledBack](events))
 		m.counts[unstakeEntry] += len(twochain.Events[externalstakingtypes.EventUnstakeCommitted](events))
@@ -118,6 +121,56 @@ func (m *machine) watchOutcomes() {
 			}
 		}
 	}
+}
+
+// entry is an unbonding entry that the machine saw being made.
+type entry struct {
+	release time.Time
+	amount  math.Int
+}
+
+// watchReleases checks E6 from outside: an entry waits a full unbonding period from its commitment, or, on a tombstoned
+// validator, from when the tombstone was learned; and no more is released than was due.
+func (m *machine) watchReleases(events blockEvents) {
+	now := m.Provider.Ctx().BlockTime()
+	period := m.consumerInfo().Consumer.UnbondingPeriod
+	for _, e := range twochain.Events[externalstakingtypes.EventUnstakeCommitted](events) {
+		start := now
+		validator, err := m.Provider.App.ExternalStakingKeeper.Validators.Get(m.Provider.Ctx(), collections.Join(m.ConsumerID, e.Validator))
+		require.NoError(m.r, err)
+		if validator.Status == control.StatusTombstoned && validator.EndedAt != nil {
+			start = *validator.EndedAt
+		}
+		if e.ReleaseTime.Before(start.Add(period)) {
+			m.broken = errors.Join(m.broken, fmt.Errorf("E6: %s made at %s is released at %s", e.Amount, now, e.ReleaseTime))
+		}
+		key := e.User + "/" + e.Validator
+		m.entries[key] = append(m.entries[key], entry{e.ReleaseTime, intOf(m.r, e.Amount)})
+	}
+	for _, e := range twochain.Events[externalstakingtypes.EventUnbondingReleased](events) {
+		key := e.User + "/" + e.Validator
+		left := intOf(m.r, e.Amount)
+		var kept []entry
+		for _, known := range m.entries[key] {
+			if !known.release.After(now) && left.IsPositive() {
+				taken := math.MinInt(left, known.amount)
+				left, known.amount = left.Sub(taken), known.amount.Sub(taken)
+			}
+			if known.amount.IsPositive() {
+				kept = append(kept, known)
+			}
+		}
+		m.entries[key] = kept
+		if left.IsPositive() {
+			m.broken = errors.Join(m.broken, fmt.Errorf("E6: %s of %s released before its time", e.Amount, key))
+		}
+	}
+}
+
+func intOf(t require.TestingT, amount string) math.Int {
+	n, ok := math.NewIntFromString(amount)
+	require.True(t, ok, amount)
+	return n
 }
 
 func (m *machine) chance(percent int, label string) bool {

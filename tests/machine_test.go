@@ -93,7 +93,7 @@ func runMachine(t *testing.T, r *rapid.T, counts map[string]int) {
 		cfg.Provider.UserBalance = math.NewInt(userBalance)
 		cfg.Provider.Users, cfg.Consumer.Users = machineUsers, machineUsers
 	})
-	m := &machine{world: w, r: r, counts: counts, users: w.Provider.Users}
+	m := &machine{world: w, r: r, counts: counts, users: w.Provider.Users, entries: map[string][]entry{}}
 	// The harness ends the test at once when it cannot go on; then nobody else prints what led there.
 	finished := false
 	defer func() {
@@ -121,8 +121,10 @@ type machine struct {
 
 	// created counts validators made on the way, for fresh consensus keys.
 	created int
-	// supplyBroken is what the watch on the supply found.
-	supplyBroken error
+	// broken is what the watches over single blocks found.
+	broken error
+	// entries are the unbonding entries of each position, as seen from outside.
+	entries map[string][]entry
 	// slashed is true once any validator was slashed: from then on shares are not worth whole units.
 	slashed bool
 }
@@ -163,7 +165,7 @@ func (m *machine) must(err error, format string, args ...any) {
 
 // checkAll is every invariant of this design, K2 block by block, and that nobody's money went anywhere.
 func (m *machine) checkAll() error {
-	return errors.Join(m.check(), m.supplyBroken, m.checkMoney())
+	return errors.Join(m.check(), m.broken, m.checkMoney())
 }
 
 // checkMoney: what a user does not have in the bank is collateral.
@@ -196,7 +198,7 @@ func (m *machine) watchSupply() {
 		}
 		diff := now.Sub(native).Sub(minted)
 		if diff.GT(dust) || diff.LT(burned.Add(dust).Neg()) {
-			m.supplyBroken = errors.Join(m.supplyBroken, fmt.Errorf("K2: at height %d the native supply went from %s to %s, minted %s, slashed %s",
+			m.broken = errors.Join(m.broken, fmt.Errorf("K2: at height %d the native supply went from %s to %s, minted %s, slashed %s",
 				m.Consumer.App.LastBlockHeight(), native, now, minted, burned))
 		}
 		native = now
