@@ -3,9 +3,7 @@ package keeper
 import (
 	"context"
 	"strconv"
-	"time"
 
-	"cosmossdk.io/collections"
 	"cosmossdk.io/math"
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
@@ -20,28 +18,27 @@ func (k *Keeper) Settle(ctx context.Context, user sdk.AccAddress, id string) err
 	if err != nil {
 		return types.ErrInconsistent.Wrapf("lien id %q is not a consumer id", id)
 	}
-	type entries struct {
-		key       positionKey
-		unbonding types.Unbonding
-	}
-	// A position's entries come one after the other.
-	var positions []entries
-	ofConsumer := collections.TripleSuperPrefix[sdk.AccAddress, uint64, string](user, consumerID)
-	err = k.Unbondings.Walk(ctx, collections.NewPrefixedPairRange[positionKey, time.Time](ofConsumer),
-		func(key entryKey, entry types.UnbondingEntry) (bool, error) {
-			if n := len(positions); n == 0 || positions[n-1].key.K3() != key.K1().K3() {
-				positions = append(positions, entries{key: key.K1()})
-			}
-			unbonding := &positions[len(positions)-1].unbonding
-			unbonding.Entries = append(unbonding.Entries, entry)
-			return false, nil
-		})
-	if err != nil {
-		return err
-	}
+	now := sdk.UnwrapSDKContext(ctx).BlockTime()
 	released := math.ZeroInt()
-	for _, p := range positions {
-		amount, _, err := k.releaseDue(ctx, p.key, p.unbonding)
+	var after *positionKey
+	for {
+		key, found, err := k.nextUnbonding(ctx, user, consumerID, after)
+		if err != nil {
+			return err
+		}
+		if !found {
+			break
+		}
+		position := key.K1()
+		after = &position
+		if key.K2().After(now) {
+			continue
+		}
+		unbonding, err := k.loadUnbonding(ctx, position)
+		if err != nil {
+			return err
+		}
+		amount, _, err := k.releaseDue(ctx, position, unbonding)
 		if err != nil {
 			return err
 		}

@@ -41,6 +41,29 @@ func (k *Keeper) isUnbonding(ctx context.Context, key positionKey) (bool, error)
 	return found, err
 }
 
+// nextUnbonding finds the earliest entry of the user's next position on the consumer, after one or the first. It steps
+// over the position's other entries, so that what is not due costs little.
+func (k *Keeper) nextUnbonding(ctx context.Context, user sdk.AccAddress, consumerID uint64, after *positionKey) (first entryKey, found bool, err error) {
+	all := collections.PairPrefix[positionKey, time.Time](collections.TripleSuperPrefix[sdk.AccAddress, uint64, string](user, consumerID))
+	entries := entryRange{start: collections.RangeKeyExact(all), end: collections.RangeKeyPrefixEnd(all)}
+	if after != nil {
+		entries.start = collections.RangeKeyPrefixEnd(collections.PairPrefix[positionKey, time.Time](*after))
+	}
+	err = k.Unbondings.Walk(ctx, entries, func(key entryKey, _ types.UnbondingEntry) (bool, error) {
+		first, found = key, true
+		return true, nil
+	})
+	return first, found, err
+}
+
+// entryRange is a range with any bounds; the package's own begin only at a key.
+type entryRange struct{ start, end *collections.RangeKey[entryKey] }
+
+// RangeValues implements collections.Ranger.
+func (r entryRange) RangeValues() (start, end *collections.RangeKey[entryKey], order collections.Order, err error) {
+	return r.start, r.end, collections.OrderAscending, nil
+}
+
 // setUnbonding writes an entry and makes it wake its position up.
 func (k *Keeper) setUnbonding(ctx context.Context, key positionKey, entry types.UnbondingEntry) error {
 	if err := k.UnbondingQueue.Set(ctx, collections.Join(entry.ReleaseTime, key)); err != nil {

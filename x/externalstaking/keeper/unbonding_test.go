@@ -11,6 +11,7 @@ import (
 	porttypes "github.com/cosmos/ibc-go/v8/modules/core/05-port/types"
 	"github.com/stretchr/testify/require"
 
+	"github.com/mesh-security/mesh/x/control"
 	"github.com/mesh-security/mesh/x/externalstaking"
 	"github.com/mesh-security/mesh/x/externalstaking/types"
 )
@@ -44,6 +45,35 @@ func TestAReleaseThatFailsHoldsNobodyUpAndIsTriedAgain(t *testing.T) {
 	l.pass(time.Hour + time.Second)
 	l.endBlock()
 	require.Zero(t, l.lien(ann))
+}
+
+func TestSettleReleasesWhatIsDueOnEveryPosition(t *testing.T) {
+	l := newOpenLedger(t)
+	l.report(1, control.StatusActive, "val3")
+	for _, validator := range []string{"val1", "val2", "val3"} {
+		l.bond(ann, validator, 100)
+	}
+	l.bond(ben, "val2", 100)
+	leave := func(amounts map[string]int64) {
+		for _, validator := range []string{"val1", "val2", "val3"} {
+			if amounts[validator] > 0 {
+				require.NoError(t, l.unstake(ann, validator, amounts[validator]))
+			}
+		}
+		l.endBlock()
+		l.ack(l.accept())
+		l.pass(ledgerUnbonding / 2)
+	}
+	leave(map[string]int64{"val1": 20, "val3": 30})
+	leave(map[string]int64{"val1": 10, "val2": 40})
+	require.NoError(t, l.k.Settle(l.ctx, ann, "1"))
+	require.Equal(t, int64(250), l.lien(ann))
+	l.holds()
+	l.pass(ledgerUnbonding / 2)
+	require.NoError(t, l.k.Settle(l.ctx, ann, "1"))
+	require.Equal(t, int64(200), l.lien(ann))
+	require.Equal(t, int64(100), l.lien(ben))
+	l.holds()
 }
 
 func TestSettleRefusesALienThatIsNoConsumers(t *testing.T) {
