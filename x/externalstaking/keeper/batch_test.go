@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"cosmossdk.io/collections"
 	"cosmossdk.io/math"
@@ -51,6 +52,48 @@ func TestPK05AcksNobodyUnderstands(t *testing.T) {
 		l.ackBytes(channeltypes.NewResultAcknowledgement([]byte("{ \"later\": [1], \"total\" : \"100\" }")).Acknowledgement())
 		l.want(ann, "val1", 100, 0, 0, 100)
 	})
+}
+
+// A refusal of 64 KiB for a packet with many operations would be many megabytes of events.
+func TestPK05ALongRefusalIsNotCopiedIntoTheEventOfEveryOperation(t *testing.T) {
+	for name, ack := range map[string][]byte{
+		"refusal":            channeltypes.Acknowledgement{Response: &channeltypes.Acknowledgement_Error{Error: strings.Repeat("é", 16*1024)}}.Acknowledgement(),
+		"no acknowledgement": []byte(strings.Repeat("é", 16*1024)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newOpenLedger(t)
+			l.bond(ann, "val1", 100)
+			require.NoError(t, l.unstake(ann, "val1", 40))
+			require.NoError(t, l.stake(ann, "val1", 25))
+			l.endBlock()
+			reasons := 0
+			for _, e := range l.ackBytes(ack) {
+				for _, a := range e.Attributes {
+					require.LessOrEqual(t, len(a.Value), 140, e.Type)
+					require.True(t, utf8.ValidString(a.Value))
+					require.NotContains(t, a.Value, "\ufffd")
+					if a.Key == "reason" {
+						reasons++
+					}
+				}
+			}
+			require.Equal(t, 2, reasons)
+		})
+	}
+}
+
+func TestLongNamesAndReasonsOfSkippedEntriesAreShortened(t *testing.T) {
+	l := newOpenLedger(t)
+	sync := control.ValidatorSync{Height: clienttypes.NewHeight(1, 5), UnbondingPeriod: ledgerUnbonding}
+	sync.Validators = []control.ValidatorUpdate{{Validator: strings.Repeat("é", 16*1024), ConsPubkey: make([]byte, 32), Status: control.StatusActive}}
+	bz, err := control.EncodeValidatorSync(sync)
+	require.NoError(t, err)
+	ctx := l.ctx.WithEventManager(sdk.NewEventManager())
+	require.NoError(t, l.k.ReceivePacket(ctx, types.Port(1), controlChannel, bz))
+	require.Len(t, ctx.EventManager().Events(), 1)
+	for _, a := range ctx.EventManager().Events()[0].Attributes {
+		require.LessOrEqual(t, len(a.Value), 600, a.Key)
+	}
 }
 
 func TestPK08RefusedStakeAndUnstake(t *testing.T) {

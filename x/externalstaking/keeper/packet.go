@@ -51,7 +51,8 @@ func (k *Keeper) boundConsumer(ctx context.Context, port, channelID string) (typ
 }
 
 // AcknowledgePacket ends the batch that a packet of ours carried. An answer this protocol does not know counts as a
-// refusal: whatever the consumer did with the packet, its next report of the total shows.
+// refusal: whatever the consumer did with the packet, its next report of the total shows. The consumer writes the text
+// of a refusal, so only its beginning is kept.
 func (k *Keeper) AcknowledgePacket(ctx sdk.Context, channelID string, sequence uint64, bz []byte) {
 	ack, refused, err := control.ParseStakeSyncAck(bz)
 	if err != nil {
@@ -59,7 +60,7 @@ func (k *Keeper) AcknowledgePacket(ctx sdk.Context, channelID string, sequence u
 	}
 	k.isolated(ctx, "acknowledgement", channelID, func(ctx sdk.Context) error {
 		if refused != "" {
-			k.RefuseBatch(ctx, channelID, sequence, refused)
+			k.RefuseBatch(ctx, channelID, sequence, shorten(refused, maxRefusalBytes))
 		} else {
 			k.AckBatch(ctx, channelID, sequence, ack)
 		}

@@ -57,7 +57,9 @@ func (k *Keeper) nextUnbonding(ctx context.Context, user sdk.AccAddress, consume
 }
 
 // entryRange is a range with any bounds; the package's own begin only at a key.
-type entryRange struct{ start, end *collections.RangeKey[entryKey] }
+type entryRange struct {
+	start, end *collections.RangeKey[entryKey]
+}
 
 // RangeValues implements collections.Ranger.
 func (r entryRange) RangeValues() (start, end *collections.RangeKey[entryKey], order collections.Order, err error) {
