@@ -128,7 +128,7 @@ func (k *Keeper) queuePosition(ctx context.Context, key positionKey, position ty
 
 // Unstake takes amount (base units) back from a consumer validator and returns the unbonding period that starts once
 // the consumer has confirmed it, or at once if the validator has ended. It is always accepted, whatever the state of
-// the channel, up to what is bonded and not on its way out; what remains must be nothing or the consumer's minimum.
+// the channel, up to what is bonded and not on its way out: all of that, or so much that the consumer's minimum remains.
 func (k *Keeper) Unstake(ctx context.Context, user sdk.AccAddress, consumerID uint64, validator string, amount sdk.Coin) (time.Duration, error) {
 	if err := k.checkAmount(ctx, amount); err != nil {
 		return 0, err
@@ -159,9 +159,14 @@ func (k *Keeper) Unstake(ctx context.Context, user sdk.AccAddress, consumerID ui
 }
 
 func checkUnstake(consumer types.Consumer, validator string, position types.Position, amount math.Int) error {
-	if possible := position.Unstakeable(); amount.GT(possible) {
+	possible := position.Unstakeable()
+	if amount.GT(possible) {
 		return types.ErrInsufficientStake.Wrapf("unstaking %s from validator %s of consumer %d: at most %s is possible (bonded %s, already leaving %s, not yet bonded %s)",
 			amount, validator, consumer.ID, possible, position.Bonded, position.PendingUnstake(), position.PendingStake())
+	}
+	// Whatever the minimum is by now, and whatever is not bonded yet, all that is bonded can leave.
+	if amount.Equal(possible) {
+		return nil
 	}
 	if resulting := position.Resulting().Sub(amount); resulting.IsPositive() && resulting.LT(consumer.MinStake) {
 		return types.ErrBelowMinimum.Wrapf("unstaking %s would leave %s on validator %s of consumer %d; leave at least %s, or nothing",

@@ -173,6 +173,21 @@ func TestMinimumCountsWhatIsOnItsWay(t *testing.T) {
 	l.want(ann, "val1", 10, 0, 0, 110)
 }
 
+func TestLeavingEntirelyIsPossibleWhileStakeIsOnItsWayBelowARaisedMinimum(t *testing.T) {
+	l := newOpenLedger(t)
+	l.bond(ann, "val1", 15)
+	require.NoError(t, l.stake(ann, "val1", 15))
+	l.endBlock()
+	consumer, err := l.k.GetConsumer(l.ctx, 1)
+	require.NoError(t, err)
+	consumer.MinStake = math.NewInt(100)
+	require.NoError(t, l.k.Consumers.Set(l.ctx, 1, consumer))
+	require.ErrorIs(t, l.unstake(ann, "val1", 14), types.ErrBelowMinimum)
+	require.ErrorIs(t, l.unstake(ann, "val1", 16), types.ErrInsufficientStake)
+	require.NoError(t, l.unstake(ann, "val1", 15))
+	l.want(ann, "val1", 15, 15, 15, 30)
+}
+
 func TestPK12StakeOnValidatorsThatTakeNone(t *testing.T) {
 	for _, tc := range []struct {
 		status control.ValidatorStatus
