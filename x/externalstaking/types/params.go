@@ -20,8 +20,14 @@ const (
 	maxEnvelopeBytes = 256
 	// MaxEntriesPerPacket is the largest max_entries_per_packet whose packet always fits.
 	MaxEntriesPerPacket = (control.MaxPacketBytes - maxEnvelopeBytes) / maxEntryBytes
-	// MaxListParam bounds every other count, so that no param can unbound the work of a block.
-	MaxListParam = 100_000
+	// The other counts are bounded so that no param can unbound the work of a block, a packet or a message.
+	MaxOpsPerPacket                = 2000
+	MaxPacketsPerBlock             = 100
+	MaxPositionsPerUserAndConsumer = 256
+	MaxEntriesPerPosition          = 256
+	MaxValidatorsPerConsumer       = 2000
+	MaxRewardDenoms                = 16
+	MaxReleasesPerBlock            = 10_000
 )
 
 // DefaultParams are the values of a new chain.
@@ -53,13 +59,13 @@ func (p Params) Validate() error {
 		value, max uint32
 	}{
 		{"max_entries_per_packet", p.MaxEntriesPerPacket, MaxEntriesPerPacket},
-		{"max_ops_per_packet", p.MaxOpsPerPacket, MaxListParam},
-		{"max_packets_per_block", p.MaxPacketsPerBlock, MaxListParam},
-		{"max_positions_per_user_and_consumer", p.MaxPositionsPerUserAndConsumer, MaxListParam},
-		{"max_entries_per_position", p.MaxEntriesPerPosition, MaxListParam},
-		{"max_validators_per_consumer", p.MaxValidatorsPerConsumer, MaxListParam},
-		{"max_reward_denoms", p.MaxRewardDenoms, MaxListParam},
-		{"max_releases_per_block", p.MaxReleasesPerBlock, MaxListParam},
+		{"max_ops_per_packet", p.MaxOpsPerPacket, MaxOpsPerPacket},
+		{"max_packets_per_block", p.MaxPacketsPerBlock, MaxPacketsPerBlock},
+		{"max_positions_per_user_and_consumer", p.MaxPositionsPerUserAndConsumer, MaxPositionsPerUserAndConsumer},
+		{"max_entries_per_position", p.MaxEntriesPerPosition, MaxEntriesPerPosition},
+		{"max_validators_per_consumer", p.MaxValidatorsPerConsumer, MaxValidatorsPerConsumer},
+		{"max_reward_denoms", p.MaxRewardDenoms, MaxRewardDenoms},
+		{"max_releases_per_block", p.MaxReleasesPerBlock, MaxReleasesPerBlock},
 	} {
 		if c.value == 0 || c.value > c.max {
 			return errorsmod.Wrapf(ErrInvalidParams, "%s is %d, 1 to %d are possible", c.name, c.value, c.max)
