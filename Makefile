@@ -38,9 +38,13 @@ test-unit: ## unit tests only, no two-chain and property tests
 test-property: ## property tests, longer with MESH_PROPERTY_STEPS=100000
 	go test -timeout $(PROPERTY_TIMEOUT) -count 1 -v -run 'Property' ./...
 
+# Only what has benchmarks is built.
+BENCH_TIME ?= 20x
+BENCH_PACKAGES = $(sort $(dir $(shell grep -rl --include='*_test.go' '^func Benchmark' ./internal ./tests ./x)))
+
 .PHONY: bench
 bench: ## benchmarks with ns/op and gas/op
-	go test -timeout $(TEST_TIMEOUT) -run '^$$' -bench . -benchtime 20x ./...
+	go test -timeout $(TEST_TIMEOUT) -run '^$$' -bench . -benchtime $(BENCH_TIME) $(BENCH_PACKAGES)
 
 .PHONY: lint
 lint: $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION) ## go vet and golangci-lint
