@@ -100,8 +100,8 @@ func (k *Keeper) resolveQueued(ctx sdk.Context, r resolution, key positionKey) e
 	return k.savePool(ctx, key.K2(), key.K3(), pool)
 }
 
-// unassignHeldOver passes on what is held over in the pool of an ended validator without positions, as nobody can stake
-// to it any more.
+// unassignHeldOver passes on what is held over in a pool without positions, of a validator that nobody can stake to any
+// more or that is about to be forgotten.
 func (k *Keeper) unassignHeldOver(ctx sdk.Context, validator validatorKey) error {
 	pool, err := k.loadPool(ctx, validator.K1(), validator.K2())
 	if err != nil || pool.Positions > 0 {

@@ -272,8 +272,9 @@ func (k *Keeper) oldestEvictable(ctx context.Context, consumerID uint64) ([]type
 	return candidates, nil
 }
 
-// evict forgets a validator if nothing of it is left: no position, no total the consumer counts, no reward. One with
-// positions leaves the index until it is empty (poolEmptied), so that no candidate is looked at for nothing twice.
+// evict forgets a validator if nothing of it is left: no position and no total the consumer counts. A reward that waits
+// for somebody to stake is passed on, since anybody can send one. A validator with positions leaves the index until it
+// is empty (poolEmptied), so that no candidate is looked at for nothing twice.
 func (k *Keeper) evict(ctx sdk.Context, consumerID uint64, v types.Validator) (bool, error) {
 	key := collections.Join(consumerID, v.Address)
 	pool, err := k.loadPool(ctx, consumerID, v.Address)
@@ -285,6 +286,9 @@ func (k *Keeper) evict(ctx sdk.Context, consumerID uint64, v types.Validator) (b
 	}
 	dirty, err := k.Dirty.Has(ctx, key)
 	if err != nil || dirty || !pool.Empty() {
+		return false, err
+	}
+	if err := k.unassignHeldOver(ctx, key); err != nil {
 		return false, err
 	}
 	for _, owned := range v.Keys {

@@ -320,6 +320,22 @@ func TestAtTheBoundTheOldestInactiveValidatorWithoutPiecesMakesRoom(t *testing.T
 	require.ErrorIs(t, err, types.ErrUnknownValidator)
 }
 
+func TestARewardForAValidatorWithoutStakeDoesNotKeepItsPlace(t *testing.T) {
+	f, _ := newConnected(t)
+	f.setParams(func(p *types.Params) { p.MaxValidatorsPerConsumer = 2 })
+	require.True(t, f.report(1, plainReport(reported(valA, keyA, control.StatusInactive))).Success())
+	f.reward(1, 1, map[string]int64{valA: 1})
+	f.nextBlock(time.Second)
+	require.Equal(t, "1", f.pool(1, valA).HeldOver()[0].Amount.String())
+	events := f.during(func() { require.True(t, f.report(1, plainReport(active(valC, keyC))).Success()) })
+	require.Empty(t, f.skipped(events))
+	require.Equal(t, control.StatusActive, f.validator(1, valC).Status)
+	_, err := f.k.GetValidator(f.ctx, 1, valA)
+	require.ErrorIs(t, err, types.ErrUnknownValidator)
+	f.holds()
+	require.Equal(t, "1", f.exported().Consumers[0].Rewards[0].Unassigned.String())
+}
+
 func TestManyCandidatesWithStakeDoNotHideTheOneWithout(t *testing.T) {
 	f := newProvider(t)
 	f.register(nil)

@@ -12,9 +12,9 @@ func NewPool() Pool {
 	return Pool{Bonded: math.ZeroInt(), Synced: math.ZeroInt()}
 }
 
-// Empty is true if the pool can be forgotten: nothing is staked, counted, in flight or held over.
+// Empty is true if nothing is staked, counted or in flight. Something may still be held over.
 func (p Pool) Empty() bool {
-	return p.Positions == 0 && p.Bonded.IsZero() && p.Synced.IsZero() && p.BatchID == 0 && p.HeldOver().IsZero()
+	return p.Positions == 0 && p.Bonded.IsZero() && p.Synced.IsZero() && p.BatchID == 0
 }
 
 // HeldOver is what waits for stake to be distributed to.
