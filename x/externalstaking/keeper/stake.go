@@ -16,7 +16,7 @@ import (
 // Stake lends amount (base units of the vault's denom) of the user's collateral to a consumer validator and returns
 // what is free afterwards. The lien grows now; the stake is bonded and earns once the consumer has accepted it. Refused
 // while the consumer cannot be reached or the validator takes no stake, beyond the limits of the vault, below the
-// consumer's minimum, and beyond the number of positions.
+// consumer's minimum, beyond what totals can count, and beyond the number of positions.
 func (k *Keeper) Stake(ctx context.Context, user sdk.AccAddress, consumerID uint64, validator string, amount sdk.Coin) (math.Int, error) {
 	if err := k.checkAmount(ctx, amount); err != nil {
 		return math.Int{}, err
@@ -26,6 +26,9 @@ func (k *Keeper) Stake(ctx context.Context, user sdk.AccAddress, consumerID uint
 		return math.Int{}, err
 	}
 	if err := k.acceptsStake(ctx, consumer, validator); err != nil {
+		return math.Int{}, err
+	}
+	if err := k.checkTotals(ctx, amount); err != nil {
 		return math.Int{}, err
 	}
 	// Settles the user, so positions are read afterwards.
@@ -206,6 +209,15 @@ func (k *Keeper) queueUnstake(ctx context.Context, consumer types.Consumer, key 
 		return err
 	}
 	return k.savePool(ctx, key.K2(), key.K3(), pool)
+}
+
+// checkTotals accepts amount if no sum of stake can exceed what the control channel carries, neither a validator's total
+// nor a consumer's: what users lend to one consumer is at most their collateral, all of it together at most the supply.
+func (k *Keeper) checkTotals(ctx context.Context, amount sdk.Coin) error {
+	if supply := k.bankKeeper.GetSupply(ctx, amount.Denom); supply.Amount.BigInt().BitLen() > control.MaxAmountBits {
+		return types.ErrInvalidAmount.Wrapf("the supply of %s is %s; stake can be counted while it is below 2^%d", amount.Denom, supply.Amount, control.MaxAmountBits)
+	}
+	return nil
 }
 
 // checkAmount accepts a positive amount of the vault's denom that the control channel can carry.

@@ -3,6 +3,7 @@ package keeper_test
 import (
 	"context"
 	"fmt"
+	"math/big"
 	"testing"
 	"time"
 
@@ -186,6 +187,39 @@ func TestLeavingEntirelyIsPossibleWhileStakeIsOnItsWayBelowARaisedMinimum(t *tes
 	require.ErrorIs(t, l.unstake(ann, "val1", 16), types.ErrInsufficientStake)
 	require.NoError(t, l.unstake(ann, "val1", 15))
 	l.want(ann, "val1", 15, 15, 15, 30)
+}
+
+// Two amounts that are possible each make a total that no packet can carry; the validator could never be sent again.
+func TestTotalsThatNoPacketCanCarryAreRefused(t *testing.T) {
+	l := newOpenLedger(t)
+	most := math.NewIntFromBigInt(new(big.Int).Lsh(big.NewInt(1), control.MaxAmountBits)).SubRaw(1)
+	supply := l.bank.GetSupply(l.ctx, stakeDenom).Amount
+	amount := most.Sub(supply)
+	lend := func(user sdk.AccAddress, amount math.Int) error {
+		_, err := l.tx(func(ctx context.Context) error {
+			coin := sdk.NewCoin(stakeDenom, amount)
+			if _, err := l.vault.Deposit(ctx, user, coin); err != nil {
+				return err
+			}
+			_, err := l.msgs.Stake(ctx, &types.MsgStake{User: user.String(), ConsumerID: 1, Validator: "val1", Amount: coin})
+			return err
+		})
+		return err
+	}
+	l.fund(ann, sdk.NewCoin(stakeDenom, amount))
+	require.NoError(t, lend(ann, amount))
+	l.fund(ben, sdk.NewCoin(stakeDenom, amount))
+	err := lend(ben, amount)
+	require.ErrorIs(t, err, types.ErrInvalidAmount)
+	require.ErrorContains(t, err, "below 2^128")
+	l.endBlock()
+	l.ack(l.accept())
+	require.Equal(t, amount, l.pool("val1").Bonded)
+	_, err = l.tx(func(ctx context.Context) error {
+		_, err := l.msgs.Unstake(ctx, &types.MsgUnstake{User: ann.String(), ConsumerID: 1, Validator: "val1", Amount: sdk.NewCoin(stakeDenom, amount)})
+		return err
+	})
+	require.NoError(t, err, "leaving is always possible")
 }
 
 func TestPK12StakeOnValidatorsThatTakeNone(t *testing.T) {

@@ -39,6 +39,7 @@ type AccountKeeper interface {
 
 // BankKeeper pays rewards out.
 type BankKeeper interface {
+	GetSupply(ctx context.Context, denom string) sdk.Coin
 	GetBalance(ctx context.Context, addr sdk.AccAddress, denom string) sdk.Coin
 	SendCoins(ctx context.Context, from, to sdk.AccAddress, amt sdk.Coins) error
 	BlockedAddr(addr sdk.AccAddress) bool
