@@ -326,7 +326,7 @@ func (f *fixture) send(msg sdk.Msg, res proto.Message) (sdk.Events, error) {
 	}
 	write()
 	if res != nil {
-		require.NoError(f.t, f.cdc.Unmarshal(result.Data, res.(codec.ProtoMarshaler)))
+		require.NoError(f.t, f.cdc.Unmarshal(result.Data, res))
 	}
 	events := make(sdk.Events, 0, len(result.Events))
 	for _, e := range result.Events {

@@ -21,7 +21,8 @@ import (
 const evictionLookahead = 20
 
 // receiveValidatorSync applies a validator report: the raised unbonding period, each validator, what was applied on
-// the consumer, and after the last chunk of a full report the removal of every validator it did not name.
+// the consumer, and after the last chunk of a full report the removal of every validator it did not name. At last come
+// the entries again whose key was another validator's, which may have given it up in this packet.
 func (k *Keeper) receiveValidatorSync(ctx sdk.Context, consumer types.Consumer, sync control.ValidatorSync) error {
 	client, err := k.tendermintClient(ctx, consumer.ClientID)
 	if err != nil {
@@ -38,19 +39,7 @@ func (k *Keeper) receiveValidatorSync(ctx sdk.Context, consumer types.Consumer, 
 	if err := k.raiseUnbondingPeriod(ctx, consumer, sync.UnbondingPeriod); err != nil {
 		return err
 	}
-	named := make(map[string]struct{}, len(sync.Validators))
-	for _, update := range sync.Validators {
-		if _, again := named[update.Validator]; again {
-			k.reportSkipped(ctx, consumer.ID, update.Validator, "report: named twice in one packet")
-			continue
-		}
-		named[update.Validator] = struct{}{}
-		if err := isolate.Try(ctx, func(ctx sdk.Context) error {
-			return k.reportValidator(ctx, consumer.ID, state.Round, latest, update)
-		}); err != nil {
-			k.reportSkipped(ctx, consumer.ID, update.Validator, "report: "+err.Error())
-		}
-	}
+	waiting := k.reportValidators(ctx, consumer.ID, state.Round, latest, sync.Validators)
 	if sync.Applied != nil {
 		if err := k.recordApplied(ctx, consumer, latest, *sync.Applied); err != nil {
 			return err
@@ -61,8 +50,59 @@ func (k *Keeper) receiveValidatorSync(ctx sdk.Context, consumer types.Consumer, 
 			return err
 		}
 	}
+	for _, update := range waiting {
+		if err := k.tryReport(ctx, consumer.ID, state.Round, latest, update); err != nil {
+			k.reportSkipped(ctx, consumer.ID, update.Validator, "report: "+err.Error())
+		}
+	}
 	telemetry.IncrCounter(1, types.ModuleName, "validator_syncs")
 	return nil
+}
+
+// reportValidators applies the entries of a report one by one. It returns those whose key another validator still has:
+// the rest of the packet may free it. Any other entry that cannot be applied is skipped with an event.
+func (k *Keeper) reportValidators(
+	ctx sdk.Context, consumerID, round uint64, latest clienttypes.Height, updates []control.ValidatorUpdate,
+) (waiting []control.ValidatorUpdate) {
+	named := make(map[string]struct{}, len(updates))
+	for _, update := range updates {
+		if _, again := named[update.Validator]; again {
+			k.reportSkipped(ctx, consumerID, update.Validator, "report: named twice in one packet")
+			continue
+		}
+		named[update.Validator] = struct{}{}
+		err := k.tryReport(ctx, consumerID, round, latest, update)
+		if err == nil {
+			continue
+		}
+		if errors.Is(err, types.ErrKeyTaken) {
+			waiting = append(waiting, update)
+		} else {
+			k.reportSkipped(ctx, consumerID, update.Validator, "report: "+err.Error())
+		}
+		if err := isolate.Try(ctx, func(ctx sdk.Context) error { return k.markSeen(ctx, consumerID, round, update.Validator) }); err != nil {
+			k.reportSkipped(ctx, consumerID, update.Validator, "report: "+err.Error())
+		}
+	}
+	return waiting
+}
+
+func (k *Keeper) tryReport(ctx sdk.Context, consumerID, round uint64, latest clienttypes.Height, update control.ValidatorUpdate) error {
+	return isolate.Try(ctx, func(ctx sdk.Context) error { return k.reportValidator(ctx, consumerID, round, latest, update) })
+}
+
+// markSeen notes that a report named a validator although the entry could not be applied: it exists, so the end of a
+// full report must not remove it.
+func (k *Keeper) markSeen(ctx context.Context, consumerID, round uint64, operator string) error {
+	v, err := k.Validators.Get(ctx, collections.Join(consumerID, operator))
+	if errors.Is(err, collections.ErrNotFound) {
+		return nil
+	}
+	if err != nil || v.SeenRound == round {
+		return err
+	}
+	v.SeenRound = round
+	return k.Validators.Set(ctx, collections.Join(consumerID, operator), v)
 }
 
 // beginReport moves the full report on by one chunk. Chunk 0 always starts a new round; any other chunk than the

@@ -232,6 +232,45 @@ func TestAFullReportInChunksRemovesWhatItDoesNotName(t *testing.T) {
 	require.Equal(t, control.StatusActive, f.validator(1, valC).Status)
 }
 
+func TestAFullReportDoesNotRemoveAValidatorWhoseEntryWasSkipped(t *testing.T) {
+	for name, entry := range map[string]control.ValidatorUpdate{
+		"bad key":   active(valB, keyB[:31]),
+		"key taken": active(valB, keyA),
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, _ := newConnected(t)
+			f.stake(alice, 1, valB, 100)
+			f.accept(1)
+			events := f.during(func() { require.True(t, f.report(1, fullReport(entry, active(valA, keyA))).Success()) })
+			require.Contains(t, f.skipped(events), valB)
+			v := f.validator(1, valB)
+			require.Equal(t, control.StatusActive, v.Status)
+			require.Equal(t, keyB, v.PresentKey())
+			require.Equal(t, uint64(2), v.SeenRound)
+		})
+	}
+}
+
+func TestAKeyThatPassesOnWithinOneReportIsLearnedInAnyOrder(t *testing.T) {
+	heir := active("a"+valC, keyA) // before A in any order of names
+	for name, updates := range map[string][]control.ValidatorUpdate{
+		"owner created again, after": {heir, active(valA, keyC), active(valB, keyB)},
+		"owner created again, first": {active(valA, keyC), heir, active(valB, keyB)},
+		"owner gone":                 {heir, active(valB, keyB)},
+		"owner removed, after":       {heir, reported(valA, nil, control.StatusRemoved), active(valB, keyB)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, _ := newConnected(t)
+			f.ibc.advance(1)
+			events := f.during(func() { require.True(t, f.report(1, fullReport(updates...)).Success()) })
+			require.Empty(t, f.skipped(events))
+			require.Equal(t, keyA, f.validator(1, heir.Validator).PresentKey())
+			require.Equal(t, uint64(2), f.validator(1, heir.Validator).SeenRound)
+			f.holds()
+		})
+	}
+}
+
 func TestAChunkOutOfSequenceIsRefusedAndARestartForgetsTheRound(t *testing.T) {
 	f, _ := newConnected(t)
 	refused := control.ErrorAck(types.ErrChunkOutOfSequence).Acknowledgement()

@@ -20,11 +20,11 @@ func (gs GenesisState) validatePositions() (map[poolID]*poolSum, error) {
 			return nil, errorsmod.Wrapf(ErrInvalidGenesis, "positions[%d].user %q: %s", i, p.User, err)
 		}
 		id := poolID{p.ConsumerID, p.Validator}
-		if o := (owner{string(user), id}); owners[o] {
+		o := owner{string(user), id}
+		if owners[o] {
 			return nil, errorsmod.Wrapf(ErrInvalidGenesis, "positions[%d]: duplicate of %s on validator %s of consumer %d", i, p.User, p.Validator, p.ConsumerID)
-		} else {
-			owners[o] = true
 		}
+		owners[o] = true
 		if err := p.validate(); err != nil {
 			return nil, errorsmod.Wrapf(ErrInvalidGenesis, "positions[%d].%s", i, err)
 		}
