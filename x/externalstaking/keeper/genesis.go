@@ -42,8 +42,10 @@ func (k *Keeper) InitGenesis(ctx sdk.Context, gs types.GenesisState) error {
 	}
 	// Not E6: it measures release times against the block's, and an exported state keeps the genesis time it began with.
 	imported := []invariant.Named{
-		{ID: "E1", Check: k.InvariantE1}, {ID: "E2", Check: k.InvariantE2},
-		{ID: "E3", Check: k.InvariantE3}, {ID: "E4", Check: k.InvariantE4},
+		{ID: "E1", Check: k.InvariantE1},
+		{ID: "E2", Check: k.InvariantE2},
+		{ID: "E3", Check: k.InvariantE3},
+		{ID: "E4", Check: k.InvariantE4},
 	}
 	if err := invariant.CheckAll(ctx, imported); err != nil {
 		return errorsmod.Wrap(types.ErrInvalidGenesis, err.Error())
@@ -121,6 +123,9 @@ func (k *Keeper) initValidator(ctx sdk.Context, consumerID uint64, g types.Genes
 	}
 	if g.Dirty {
 		if err := k.Dirty.Set(ctx, key); err != nil {
+			return err
+		}
+		if err := k.makeReady(ctx, consumerID); err != nil {
 			return err
 		}
 	}

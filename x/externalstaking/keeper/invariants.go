@@ -30,8 +30,8 @@ func breachf(format string, args ...any) error {
 	return types.ErrInconsistent.Wrapf(format, args...)
 }
 
-// InvariantE1 checks that a user's lien for a consumer is the sum of what is bonded, of stakes not bonded yet and of unbonding
-// entries there. Unbonding entries belong to a position.
+// InvariantE1 checks that a user's lien for a consumer is the sum of what is bonded, of stakes not bonded yet and of
+// unbonding entries there. Unbonding entries belong to a position.
 func (k *Keeper) InvariantE1(ctx context.Context) error {
 	type holder struct {
 		user       string
@@ -117,10 +117,10 @@ func (k *Keeper) InvariantE2(ctx context.Context) error {
 	return nil
 }
 
-// InvariantE3 checks that the batches in flight are the packet commitments of the open channel, one to one; a sent operation
-// belongs to exactly the batch that carries its validator; a validator is in one batch at most, and its total in it is
-// what is committed and what the batch carries; queued operations have their place in the queue; what the consumer
-// accepted adds up.
+// InvariantE3 checks that the batches in flight are the packet commitments of the open channel, one to one; a sent
+// operation belongs to exactly the batch that carries its validator; a validator is in one batch at most, and its total
+// in it is what is committed and what the batch carries; queued operations have their place in the queue; what the
+// consumer accepted adds up.
 func (k *Keeper) InvariantE3(ctx context.Context) error {
 	if err := k.checkBatches(ctx); err != nil {
 		return err
@@ -260,8 +260,8 @@ func (k *Keeper) checkSynced(ctx context.Context) error {
 	})
 }
 
-// InvariantE4 checks that of every denom received = paid + owed + held over + unassigned + dust with dust at least zero, and the
-// reward receiver holds what is owed, held over and unassigned.
+// InvariantE4 checks that of every denom received = paid + owed + held over + unassigned + dust with dust at least
+// zero, and the reward receiver holds what is owed, held over and unassigned.
 func (k *Keeper) InvariantE4(ctx context.Context) error {
 	pending := make(map[uint64]sdk.Coins)
 	pools := make(map[string]types.Pool)
@@ -293,8 +293,8 @@ func (k *Keeper) InvariantE4(ctx context.Context) error {
 	})
 }
 
-// InvariantE6 checks that every unbonding entry waits for a time that is no further away than one unbonding period, and wakes up no
-// earlier than it is released. (That it is no nearer than it must be shows when it is made.)
+// InvariantE6 checks that every unbonding entry waits for a time that is no further away than one unbonding period, and
+// wakes up no earlier than it is released. (That it is no nearer than it must be shows when it is made.)
 func (k *Keeper) InvariantE6(ctx context.Context) error {
 	now := sdk.UnwrapSDKContext(ctx).BlockTime()
 	return k.Unbondings.Walk(ctx, nil, func(key entryKey, e types.UnbondingEntry) (bool, error) {
