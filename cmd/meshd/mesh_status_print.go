@@ -42,13 +42,17 @@ func (link linkStatus) print(w io.Writer) {
 		{"channel", link.Provider.channel(), link.Consumer.channel()},
 		{"light client", link.Provider.ClientStatus, link.Consumer.ClientStatus},
 		{"stake", link.Bonded.String() + " bonded", link.Counted.String() + " counted"},
-		{"batches", fmt.Sprintf("%d sent, %d in flight, %d validators waiting", link.LastBatch, link.InFlight, link.Dirty),
-			fmt.Sprintf("%d received", link.LastReceived)},
+		{
+			"batches", fmt.Sprintf("%d sent, %d in flight, %d validators waiting", link.LastBatch, link.InFlight, link.Dirty),
+			fmt.Sprintf("%d received", link.LastReceived),
+		},
 		{"price", "", link.priceLine()},
 		{"virtual stake", "", fmt.Sprintf("%s of at most %s, %s unbonding", link.Delegated, link.MaxCap, link.Unbonding)},
 		{"epochs", "", link.epochLine()},
-		{"rewards", fmt.Sprintf("received %s, paid %s", list(link.Rewards.Received), list(link.Rewards.Paid)),
-			fmt.Sprintf("pending %s, %d transfers in flight", list(link.Rewards.Pending), link.Rewards.Transfers)},
+		{
+			"rewards", fmt.Sprintf("received %s, paid %s", list(link.Rewards.Received), list(link.Rewards.Paid)),
+			fmt.Sprintf("pending %s, %d transfers in flight", list(link.Rewards.Pending), link.Rewards.Transfers),
+		},
 	})
 	ends.Render()
 
