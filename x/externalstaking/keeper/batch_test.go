@@ -338,7 +338,9 @@ func TestEverythingWaitsWhileTheChannelCannotBeUsed(t *testing.T) {
 	require.Empty(t, l.packets(1))
 	l.want(ann, "val1", 100, 0, 60, 100)
 	l.ibc.channel = channeltypes.OPEN
-	l.endBlock()
+	for range 10 {
+		l.endBlock()
+	}
 	require.Equal(t, "40", l.packets(1)[0].sync.Entries[0].Stake.String())
 }
 
@@ -367,6 +369,51 @@ func TestConsumersAreServedInTurn(t *testing.T) {
 	require.Equal(t, []uint64{1, 2, 3, 4}, served())
 	l.endBlock()
 	require.Equal(t, []uint64{1, 2, 3, 4, 5}, served())
+}
+
+func TestConsumersThatMustWaitTakeNobodysTurn(t *testing.T) {
+	l := newLedger(t)
+	const closed, backingOff = 120, 60
+	for id := uint64(1); id <= closed+backingOff+1; id++ {
+		l.addConsumer(id)
+		l.report(id, control.StatusActive, "val1")
+		user := sdk.AccAddress(fmt.Sprintf("user%016d", id))
+		l.deposit(user, 100)
+		_, err := l.k.Stake(l.ctx, user, id, "val1", sdk.NewInt64Coin(stakeDenom, 100))
+		require.NoError(t, err)
+		consumer, err := l.k.GetConsumer(l.ctx, id)
+		require.NoError(t, err)
+		switch {
+		case id <= closed:
+			consumer.Status = types.ConsumerClosed
+			require.NoError(t, l.k.Consumers.Set(l.ctx, id, consumer))
+		case id <= closed+backingOff:
+			require.NoError(t, l.k.Outboxes.Set(l.ctx, id, types.OutboxState{Failures: 7, RetryHeight: l.ctx.BlockHeight() + 40, Synced: math.ZeroInt()}))
+		}
+	}
+	last := uint64(closed + backingOff + 1)
+	// Once everybody was looked at, only who can be sent to is left.
+	for range 4 {
+		l.endBlock()
+	}
+	require.Len(t, l.packets(last), 1)
+	ready, err := l.k.Ready.Iterate(l.ctx, nil)
+	require.NoError(t, err)
+	keys, err := ready.Keys()
+	require.NoError(t, err)
+	require.Empty(t, keys)
+	_, err = l.k.Stake(l.ctx, ben, last, "val1", sdk.NewInt64Coin(stakeDenom, 100))
+	require.NoError(t, err)
+	l.ibc.remove(l.ctx, last, 1)
+	l.k.RefuseBatch(l.ctx, channelOf(last), 1, "no")
+	require.Empty(t, l.packets(last-1))
+	// After its wait the others' turn comes.
+	for range 40 {
+		l.endBlock()
+	}
+	require.Len(t, l.packets(last-1), 1)
+	require.Len(t, l.packets(last), 1)
+	require.Empty(t, l.packets(closed))
 }
 
 func TestOneConsumersFailureIsItsOwn(t *testing.T) {

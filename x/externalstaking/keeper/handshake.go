@@ -102,6 +102,9 @@ func (k *Keeper) ConfirmChannel(ctx sdk.Context, port, channelID string) error {
 	if err := k.Consumers.Set(ctx, consumer.ID, consumer); err != nil {
 		return err
 	}
+	if err := k.makeReady(ctx, consumer.ID); err != nil {
+		return err
+	}
 	if err := k.restartSync(ctx, consumer.ID); err != nil {
 		return err
 	}

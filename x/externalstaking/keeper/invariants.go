@@ -120,7 +120,7 @@ func (k *Keeper) InvariantE2(ctx context.Context) error {
 // InvariantE3 checks that the batches in flight are the packet commitments of the open channel, one to one; a sent
 // operation belongs to exactly the batch that carries its validator; a validator is in one batch at most, and its total
 // in it is what is committed and what the batch carries; queued operations have their place in the queue; what the
-// consumer accepted adds up.
+// consumer accepted adds up; a consumer that can be sent something is looked at, now or after a wait.
 func (k *Keeper) InvariantE3(ctx context.Context) error {
 	if err := k.checkBatches(ctx); err != nil {
 		return err
@@ -128,7 +128,10 @@ func (k *Keeper) InvariantE3(ctx context.Context) error {
 	if err := k.checkOperations(ctx); err != nil {
 		return err
 	}
-	return k.checkSynced(ctx)
+	if err := k.checkSynced(ctx); err != nil {
+		return err
+	}
+	return k.checkReady(ctx)
 }
 
 func (k *Keeper) checkBatches(ctx context.Context) error {
@@ -255,6 +258,26 @@ func (k *Keeper) checkSynced(ctx context.Context) error {
 		}
 		if !outbox.Synced.Equal(want) {
 			return true, breachf("consumer %d has accepted %s, its pools say %s", id, outbox.Synced, want)
+		}
+		return false, nil
+	})
+}
+
+// checkReady finds consumers that would never be sent what is dirty.
+func (k *Keeper) checkReady(ctx context.Context) error {
+	waits := make(map[uint64]bool)
+	err := k.WakeUps.Walk(ctx, nil, func(key collections.Pair[int64, uint64]) (bool, error) { waits[key.K2()] = true; return false, nil })
+	if err != nil {
+		return err
+	}
+	return k.Dirty.Walk(ctx, nil, func(key validatorKey) (bool, error) {
+		consumer, err := k.GetConsumer(ctx, key.K1())
+		if err != nil || consumer.Status != types.ConsumerOpen || waits[key.K1()] {
+			return err != nil, err
+		}
+		ready, err := k.Ready.Has(ctx, key.K1())
+		if err != nil || !ready {
+			return true, errors.Join(err, breachf("validator %s of consumer %d is dirty, nobody looks at it", key.K2(), key.K1()))
 		}
 		return false, nil
 	})

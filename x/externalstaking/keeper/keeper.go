@@ -75,6 +75,11 @@ type Keeper struct {
 	BatchBySequence collections.Map[collections.Pair[string, uint64], batchKey]
 	// Dirty holds the validators whose total may have to be sent; one with a batch in flight is not in it.
 	Dirty collections.KeySet[validatorKey]
+	// Ready holds the consumers that EndBlock looks at: a dirty validator, and nothing known to be in the way of sending.
+	// Derived at import.
+	Ready collections.KeySet[uint64]
+	// WakeUps: (height, consumer) makes a consumer ready again that cannot be sent to before. Derived at import.
+	WakeUps collections.KeySet[collections.Pair[int64, uint64]]
 	// Resolving holds ended validators that still have queued operations.
 	Resolving      collections.KeySet[validatorKey]
 	AppliedRecords collections.Map[batchKey, types.AppliedRecord]
@@ -139,6 +144,8 @@ func NewKeeper(
 		Batches:         collections.NewMap(sb, types.BatchesPrefix, "batches", batchKeys, codec.CollValue[types.Batch](cdc)),
 		BatchBySequence: collections.NewMap(sb, types.BatchBySequencePrefix, "batch_by_sequence", collections.PairKeyCodec(collections.StringKey, collections.Uint64Key), collcodec.KeyToValueCodec(batchKeys)),
 		Dirty:           collections.NewKeySet(sb, types.DirtyPrefix, "dirty", validatorKeys),
+		Ready:           collections.NewKeySet(sb, types.ReadyPrefix, "ready", collections.Uint64Key),
+		WakeUps:         collections.NewKeySet(sb, types.WakeUpsPrefix, "wake_ups", collections.PairKeyCodec(collections.Int64Key, collections.Uint64Key)),
 		Resolving:       collections.NewKeySet(sb, types.ResolvingPrefix, "resolving", validatorKeys),
 		AppliedRecords:  collections.NewMap(sb, types.AppliedRecordsPrefix, "applied_records", batchKeys, codec.CollValue[types.AppliedRecord](cdc)),
 		RewardTotals:    collections.NewMap(sb, types.RewardTotalsPrefix, "reward_totals", validatorKeys, codec.CollValue[types.RewardTotals](cdc)),

@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	// maxConsumersPerBlock bounds how many consumers' outboxes are examined in one block.
+	// maxConsumersPerBlock bounds how many consumers' outboxes are examined, and how many are woken, in one block.
 	maxConsumersPerBlock = 50
 	// maxScanPerPacket bounds how many dirty validators without anything to send are passed over for one packet.
 	maxScanPerPacket = 1000
@@ -38,15 +38,18 @@ const (
 )
 
 // sendPackets serves the outboxes, round robin from the consumer after the one served last: at most
-// max_packets_per_block packets, over at most maxConsumersPerBlock consumers with something to say.
+// max_packets_per_block packets, over at most maxConsumersPerBlock consumers that are ready.
 func (k *Keeper) sendPackets(ctx sdk.Context, params types.Params) error {
+	if err := k.wakeUp(ctx); err != nil {
+		return err
+	}
 	cursor, err := k.SendCursor.Get(ctx)
 	if err != nil && !errors.Is(err, collections.ErrNotFound) {
 		return err
 	}
 	first, wrapped, packets := uint64(0), false, int(params.MaxPacketsPerBlock)
 	for n := 0; n < maxConsumersPerBlock && packets > 0; n++ {
-		consumerID, found, err := k.nextDirty(ctx, cursor)
+		consumerID, found, err := k.nextReady(ctx, cursor)
 		if err != nil {
 			return err
 		}
@@ -68,16 +71,6 @@ func (k *Keeper) sendPackets(ctx sdk.Context, params types.Params) error {
 	return k.SendCursor.Set(ctx, cursor)
 }
 
-// nextDirty finds the consumer with the lowest id above cursor that has a dirty validator.
-func (k *Keeper) nextDirty(ctx sdk.Context, cursor uint64) (consumerID uint64, found bool, err error) {
-	after := new(collections.Range[validatorKey]).StartInclusive(collections.PairPrefix[uint64, string](cursor + 1))
-	err = k.Dirty.Walk(ctx, after, func(key validatorKey) (bool, error) {
-		consumerID, found = key.K1(), true
-		return true, nil
-	})
-	return consumerID, found, err
-}
-
 // serveConsumer sends up to budget packets of one consumer and returns how many. Each is isolated: a failure is an
 // event and makes this consumer wait, nothing else.
 func (k *Keeper) serveConsumer(ctx sdk.Context, params types.Params, consumerID uint64, budget int) int {
@@ -96,6 +89,9 @@ func (k *Keeper) serveConsumer(ctx sdk.Context, params types.Params, consumerID 
 			break
 		}
 		sent++
+	}
+	if err := isolate.Try(ctx, func(ctx sdk.Context) error { return k.rest(ctx, consumerID) }); err != nil {
+		k.reportOutboxFailure(ctx, consumerID, err)
 	}
 	return sent
 }

@@ -37,7 +37,10 @@ func (k *Keeper) markDirty(ctx context.Context, consumerID uint64, validator str
 	if pool.BatchID != 0 {
 		return nil
 	}
-	return k.Dirty.Set(ctx, collections.Join(consumerID, validator))
+	if err := k.Dirty.Set(ctx, collections.Join(consumerID, validator)); err != nil {
+		return err
+	}
+	return k.makeReady(ctx, consumerID)
 }
 
 // validatorEnded is called once a validator was learned to be tombstoned, removed or in conflict about its key. From

@@ -45,6 +45,8 @@ var (
 	SendCursorPrefix      = collections.NewPrefix(22)
 	ValidatorCountsPrefix = collections.NewPrefix(23)
 	EvictablePrefix       = collections.NewPrefix(24)
+	ReadyPrefix           = collections.NewPrefix(25)
+	WakeUpsPrefix         = collections.NewPrefix(26)
 )
 
 // RewardReceiver is the account a consumer sends its rewards to. It is derived and has no key, so only this module
