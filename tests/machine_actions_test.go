@@ -13,7 +13,6 @@ import (
 	sdkerrors "github.com/cosmos/cosmos-sdk/types/errors"
 	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
 
 	"github.com/mesh-security/mesh/testutil/twochain"
 	"github.com/mesh-security/mesh/x/control"
@@ -43,6 +42,7 @@ var actions = []action{
 	{"withdraw rewards", 5, (*machine).withdrawSomeRewards},
 	{"epoch", 8, (*machine).runEpoch},
 	{"receive on consumer", 9, func(m *machine) { m.receive(m.Provider, controlPort) }},
+	{"refuse on consumer", 3, (*machine).refuse},
 	{"acknowledge on provider", 9, func(m *machine) { m.acknowledge(m.Provider, controlPort) }},
 	{"receive on provider", 7, func(m *machine) { m.receive(m.Consumer, controlPort) }},
 	{"acknowledge on consumer", 7, func(m *machine) { m.acknowledge(m.Consumer, controlPort) }},
@@ -82,6 +82,8 @@ const (
 	refusedLimit   = "refused: limit"
 	stakeCommitted = "stake committed"
 	stakeRejected  = "stake rejected and rolled back"
+	batchRefused   = "batch refused"
+	entryRejected  = "entry rejected by the consumer"
 	unstakeEntry   = "unbonding entry made"
 	unstakeDone    = "unbonding entry released"
 	rewardsPaid    = "rewards paid"
@@ -96,7 +98,7 @@ const (
 )
 
 var outcomes = []string{
-	refusedInput, refusedLimit, stakeCommitted, stakeRejected, unstakeEntry, unstakeDone, rewardsPaid, rewardTimeout,
+	refusedInput, refusedLimit, stakeCommitted, stakeRejected, batchRefused, entryRejected, unstakeEntry, unstakeDone, rewardsPaid, rewardTimeout,
 	removedSeen, tombstoneSeen, jailedSeen, scaledToCap, stalePrice, refusedPrice, refusedCap,
 }
 
@@ -107,6 +109,9 @@ func (m *machine) watchOutcomes() {
 		m.watchReleases(events)
 		m.counts[stakeCommitted] += len(twochain.Events[externalstakingtypes.EventStakeCommitted](events))
 		m.counts[stakeRejected] += len(twochain.Events[externalstakingtypes.EventStakeRolledBack](events))
+		for _, e := range twochain.Events[externalstakingtypes.EventBatchResolved](events) {
+			m.counts[entryRejected] += int(e.Rejected)
+		}
 		m.counts[unstakeEntry] += len(twochain.Events[externalstakingtypes.EventUnstakeCommitted](events))
 		m.counts[unstakeDone] += len(twochain.Events[externalstakingtypes.EventUnbondingReleased](events))
 		m.counts[rewardsPaid] += len(twochain.Events[externalstakingtypes.EventRewardsWithdrawn](events))
@@ -173,6 +178,9 @@ func intOf(t require.TestingT, amount string) math.Int {
 	return n
 }
 
+// oneOf draws from all alike.
+func oneOf[T any](m *machine, all []T) T { return all[m.pick(len(all), "which")] }
+
 func (m *machine) chance(percent int, label string) bool {
 	return uniform(100).Draw(m.r, label) >= 100-percent
 }
@@ -200,11 +208,18 @@ func (m *machine) likely(has func(twochain.Account) bool) (int, twochain.Account
 
 // amount is small, ordinary or huge.
 func (m *machine) amount() int64 {
-	return rapid.OneOf(
-		rapid.Int64Range(1, 9),
-		rapid.Int64Range(1_000_000, 500_000_000),
-		rapid.Int64Range(1, userBalance/4),
-	).Draw(m.r, "amount")
+	switch m.pick(5, "size") {
+	case 0:
+		return m.between(1, 9)
+	case 1:
+		return m.between(1, userBalance/4)
+	default:
+		return m.between(1_000_000, 500_000_000)
+	}
+}
+
+func (m *machine) between(low, high int64) int64 {
+	return low + int64(m.pick(int(high-low+1), "amount"))
 }
 
 // upTo is an amount of at most limit, often all of it; sometimes one more, which must be refused.
@@ -216,14 +231,14 @@ func (m *machine) upTo(limit math.Int) int64 {
 	case 1, 2:
 		return max(n, 1)
 	default:
-		return rapid.Int64Range(1, max(n, 1)).Draw(m.r, "part")
+		return m.between(1, max(n, 1))
 	}
 }
 
 // someValidator is mostly an existing validator of the consumer.
 func (m *machine) someValidator() string {
 	if m.chance(4, "unknown validator") {
-		return rapid.SampledFrom([]string{"", "x", m.Provider.Validators[0].Address + "x", "consvaloper1unknown"}).Draw(m.r, "name")
+		return oneOf(m, []string{"", "x", m.Provider.Validators[0].Address + "x", "consvaloper1unknown"})
 	}
 	vals := m.Consumer.Validators
 	return vals[m.pick(len(vals), "validator")].Address
@@ -232,13 +247,13 @@ func (m *machine) someValidator() string {
 // badCoin is something no message may accept.
 func (m *machine) badCoin() sdk.Coin {
 	denom := m.Provider.Denom
-	return rapid.SampledFrom([]sdk.Coin{
+	return oneOf(m, []sdk.Coin{
 		{Denom: denom, Amount: math.ZeroInt()},
 		{Denom: denom, Amount: math.NewInt(-5)},
 		{Denom: m.Consumer.Denom, Amount: math.OneInt()},
 		{Denom: "", Amount: math.OneInt()},
 		{Denom: denom, Amount: math.NewInt(userBalance).MulRaw(userBalance)},
-	}).Draw(m.r, "bad coin")
+	})
 }
 
 // footprint is what a refused message must leave alone.
@@ -489,6 +504,23 @@ func (m *machine) receive(from *twochain.Chain, kind string) {
 	m.must(m.Receive(from, packets...), "receiving")
 }
 
+// refuse lets a faulty consumer answer batches with an error. Not next to an epoch, which would report what it believes to
+// have seen.
+func (m *machine) refuse() {
+	packets := m.some(m.Provider.Unreceived(), controlPort)
+	m.notef("%d", len(packets))
+	if len(packets) == 0 || m.source().Source.NextEpoch <= m.Consumer.App.LastBlockHeight()+5 {
+		return
+	}
+	m.refuseNext(m.r, true)
+	m.must(m.Receive(m.Provider, packets[:1]...), "receiving")
+	m.refuseNext(m.r, false)
+	if _, refused, err := control.ParseStakeSyncAck(packets[0].Ack); err != nil || refused == "" {
+		m.fail("batch was not refused: %s", packets[0].Ack)
+	}
+	m.counts[batchRefused]++
+}
+
 func (m *machine) acknowledge(from *twochain.Chain, kind string) {
 	packets := m.some(from.Unacknowledged(), kind)
 	m.notef("%d", len(packets))
@@ -536,7 +568,7 @@ func (m *machine) changePrice() {
 	case 0:
 		price = price.MulInt64(10)
 	case 1:
-		price = rapid.SampledFrom([]math.LegacyDec{math.LegacyZeroDec(), math.LegacyNewDec(-1)}).Draw(m.r, "bad price")
+		price = oneOf(m, []math.LegacyDec{math.LegacyZeroDec(), math.LegacyNewDec(-1)})
 	default:
 		price = price.MulInt64(int64(80 + m.pick(45, "percent"))).QuoInt64(100)
 	}
@@ -556,7 +588,7 @@ func (m *machine) changePrice() {
 }
 
 func (m *machine) changeCap() {
-	amount := rapid.SampledFrom([]int64{1_000_000_000_000_000, 1_000_000_000_000, 10_000_000_000, 1_000_000_000, 50_000_000, 1_000, 1, 0}).Draw(m.r, "cap")
+	amount := oneOf(m, []int64{1_000_000_000_000_000, 1_000_000_000_000, 10_000_000_000, 1_000_000_000, 50_000_000, 1_000, 1, 0})
 	switch m.pick(8, "how") {
 	case 0:
 		m.notef("of a user")
@@ -583,7 +615,7 @@ func (m *machine) changeCap() {
 // payFees lets the next block's validators and delegators of the consumer earn more than inflation.
 func (m *machine) payFees() {
 	user := m.Consumer.Users[2]
-	amount := rapid.Int64Range(1, 50_000_000).Draw(m.r, "fees")
+	amount := m.between(1, 50_000_000)
 	m.notef("%d", amount)
 	ctx := m.Consumer.GetContext()
 	m.must(m.Consumer.App.BankKeeper.SendCoinsFromAccountToModule(ctx, user.Address, "fee_collector", sdk.NewCoins(m.Consumer.Coin(amount))), "paying fees")
@@ -608,11 +640,14 @@ func (m *machine) spare() *twochain.Validator {
 	if len(bonded) < 3 {
 		return nil
 	}
-	v := bonded[m.pick(len(bonded), "validator")]
-	if m.Consumer.Power(v)*2 > m.Consumer.NextVals.TotalVotingPower() {
-		return nil
+	if v := bonded[m.pick(len(bonded), "validator")]; m.canSpare(v) {
+		return v
 	}
-	return v
+	return nil
+}
+
+func (m *machine) canSpare(v *twochain.Validator) bool {
+	return len(m.bondedValidators()) >= 3 && m.Consumer.Power(v)*2 <= m.Consumer.NextVals.TotalVotingPower()
 }
 
 // follow updates the provider's client after the validator set changed.
@@ -657,9 +692,17 @@ func (m *machine) unjail() {
 	}
 }
 
+// doubleSign tombstones a validator, where possible one with stake on its way.
 func (m *machine) doubleSign() {
 	v := m.spare()
-	if v == nil || !m.signedLast(v) || m.jailed(v) || m.chance(30, "spared") {
+	backings, _, err := m.provider().backings()
+	m.must(err, "reading what is in flight")
+	for _, candidate := range m.bondedValidators() {
+		if backings[candidate.Address].sent != nil && m.canSpare(candidate) {
+			v = candidate
+		}
+	}
+	if v == nil || !m.signedLast(v) || m.jailed(v) {
 		return
 	}
 	m.notef("%s", v.Address)
@@ -682,7 +725,7 @@ func (m *machine) newValidator() {
 	}
 	operator := m.Consumer.Users[2+m.pick(len(m.Consumer.Users)-2, "operator")]
 	m.created++
-	v, err := m.Consumer.CreateValidator(operator, fmt.Sprintf("created %d", m.created), rapid.Int64Range(1_000_000, 200_000_000).Draw(m.r, "self-delegation"))
+	v, err := m.Consumer.CreateValidator(operator, fmt.Sprintf("created %d", m.created), m.between(1_000_000, 200_000_000))
 	if err != nil {
 		m.notef("refused: %.60s", err)
 		return
@@ -714,7 +757,7 @@ func (m *machine) validatorLeaves() {
 func (m *machine) nativeDelegation() {
 	user := m.Consumer.Users[m.pick(2, "delegator")]
 	v := m.Consumer.Validators[m.pick(len(m.Consumer.Validators), "validator")]
-	coin := m.Consumer.Coin(rapid.Int64Range(1, 300_000_000).Draw(m.r, "amount"))
+	coin := m.Consumer.Coin(m.between(1, 300_000_000))
 	var msg sdk.Msg = stakingtypes.NewMsgDelegate(user.String(), v.Address, coin)
 	if m.chance(40, "undelegate") {
 		msg = stakingtypes.NewMsgUndelegate(user.String(), v.Address, coin)
@@ -726,7 +769,7 @@ func (m *machine) nativeDelegation() {
 
 func (m *machine) changeMinimum() {
 	admin := m.ConsumerAdmin()
-	minimum := math.NewInt(rapid.SampledFrom([]int64{1, 1, 1_000, 10_000_000}).Draw(m.r, "minimum"))
+	minimum := math.NewInt(oneOf(m, []int64{1, 1, 1_000, 10_000_000}))
 	m.notef("%s", minimum)
 	_, err := m.Provider.Deliver(admin, &externalstakingtypes.MsgUpdateConsumer{Sender: admin.String(), ConsumerID: m.ConsumerID, MinStake: &minimum})
 	m.must(err, "changing the minimum")
@@ -734,7 +777,7 @@ func (m *machine) changeMinimum() {
 
 // timePasses lets hours or weeks pass.
 func (m *machine) timePasses() {
-	d := time.Duration(rapid.SampledFrom([]int{1, 12, 24, 72, 170, 22 * 24}).Draw(m.r, "hours")) * time.Hour
+	d := time.Duration(oneOf(m, []int{1, 12, 24, 72, 170, 22 * 24})) * time.Hour
 	m.notef("%s", d)
 	m.advance(d)
 }

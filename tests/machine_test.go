@@ -35,9 +35,9 @@ const (
 	shards = 2
 )
 
-// TestTwoChainsKeepEveryInvariant drives two chains with random steps of users, relayers, operators and governance, and
+// TestPropertyTwoChainsKeepEveryInvariant drives two chains with random steps of users, relayers, operators and governance, and
 // checks every invariant after each. At the end of a run everything is relayed, and every user leaves with all collateral.
-func TestTwoChainsKeepEveryInvariant(t *testing.T) {
+func TestPropertyTwoChainsKeepEveryInvariant(t *testing.T) {
 	steps := defaultSteps
 	if env := os.Getenv("MESH_STEPS"); env != "" {
 		n, err := strconv.Atoi(env)
@@ -291,6 +291,7 @@ func (m *machine) leave() {
 }
 
 func (m *machine) drain() {
+	m.timeoutTransfers()
 	quiet, err := m.settle()
 	m.must(err, "settling")
 	if !quiet {

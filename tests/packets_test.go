@@ -37,8 +37,7 @@ func meshState(t *testing.T, c *twochain.Chain) string {
 }
 
 // refuseNext makes the consumer answer every batch with an error, or take them again: it believes to have seen later ones.
-func (w *world) refuseNext(t *testing.T, refuse bool) {
-	t.Helper()
+func (w *world) refuseNext(t require.TestingT, refuse bool) {
 	ctx := w.Consumer.GetContext()
 	c, err := w.Consumer.App.ConverterKeeper.Converters.Get(ctx, w.ConverterID)
 	require.NoError(t, err)
@@ -50,7 +49,6 @@ func (w *world) refuseNext(t *testing.T, refuse bool) {
 		c.LastBatchID -= far
 	}
 	require.NoError(t, w.Consumer.App.ConverterKeeper.Converters.Set(ctx, c.ID, c))
-	w.Consumer.NextBlock()
 }
 
 func (w *world) requireOpen(t *testing.T) {
