@@ -408,7 +408,7 @@ func TestConsumersThatMustWaitTakeNobodysTurn(t *testing.T) {
 	l.k.RefuseBatch(l.ctx, channelOf(last), 1, "no")
 	require.Empty(t, l.packets(last-1))
 	// After its wait the others' turn comes.
-	for range 40 {
+	for range 50 {
 		l.endBlock()
 	}
 	require.Len(t, l.packets(last-1), 1)
