@@ -74,8 +74,7 @@ type Chain struct {
 	// Observe, if set, is called after every block, also those the harness makes by itself.
 	Observe func(*abci.ResponseFinalizeBlock)
 
-	cfg    ChainConfig
-	secret string
+	cfg ChainConfig
 	// queue holds the transactions of the next block, queued counts them by signer.
 	queue  [][]byte
 	queued map[string]uint64

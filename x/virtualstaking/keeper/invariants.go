@@ -21,8 +21,8 @@ func (k *Keeper) Invariants() []invariant.Named {
 	}
 }
 
-// InvariantK1: right after an epoch in which nothing failed, the delegations of a source are worth at most the cap it ran
-// under, plus one unit of rounding per validator.
+// InvariantK1 checks that right after an epoch in which nothing failed, the delegations of a source are worth at most
+// the cap it ran under, plus one unit of rounding per validator.
 func (k *Keeper) InvariantK1(ctx context.Context) error {
 	height := sdk.UnwrapSDKContext(ctx).BlockHeight()
 	return k.eachSource(ctx, func(source types.Source) error {
@@ -49,8 +49,9 @@ func (k *Keeper) InvariantK1(ctx context.Context) error {
 // a validator's other delegators at every undelegation.
 const dustParts = 1_000_000
 
-// InvariantK2: what a source has, bonded and unbonding, is at most what was minted and not burned for it (the difference
-// was slashed), up to rounding. So the supply of the bond denom less all virtual stake is the native supply.
+// InvariantK2 checks that what a source has, bonded and unbonding, is at most what was minted and not burned for it
+// (the difference was slashed), up to rounding. So the supply of the bond denom less all virtual stake is the native
+// supply.
 func (k *Keeper) InvariantK2(ctx context.Context) error {
 	return k.eachSource(ctx, func(source types.Source) error {
 		account := types.VirtualAccount(source.ID)
@@ -72,7 +73,7 @@ func (k *Keeper) InvariantK2(ctx context.Context) error {
 	})
 }
 
-// InvariantK3: a virtual account holds no liquid bond denom and has no redelegations.
+// InvariantK3 checks that a virtual account holds no liquid bond denom and has no redelegations.
 func (k *Keeper) InvariantK3(ctx context.Context) error {
 	denom, err := k.staking.BondDenom(ctx)
 	if err != nil {
@@ -98,7 +99,8 @@ func (k *Keeper) InvariantK3(ctx context.Context) error {
 	})
 }
 
-// InvariantK6: a source with a cap or outstanding stake has exactly one next epoch, not in the past; others have none.
+// InvariantK6 checks that a source with a cap or outstanding stake has exactly one next epoch, not in the past; others
+// have none.
 func (k *Keeper) InvariantK6(ctx context.Context) error {
 	scheduled, err := k.scheduled(ctx)
 	if err != nil {
