@@ -221,6 +221,11 @@ func TestGN02GenesisNamesTheBadField(t *testing.T) {
 		}, "position.queue_sequence"},
 		{"place of the future", func(gs *types.GenesisState) { gs.NextQueueSequence = 0 }, "position.queue_sequence"},
 		{"unbonding entry of zero", func(gs *types.GenesisState) { position(gs, alice, valA).Unbonding.Entries[0].Amount = math.ZeroInt() }, "unbonding.entries[0].amount"},
+		{"unbonding entry without a period", func(gs *types.GenesisState) { position(gs, alice, valA).Unbonding.Entries[0].UnbondingPeriod = 0 }, "unbonding.entries[0].unbonding_period"},
+		{"unbonding entry that is released early", func(gs *types.GenesisState) {
+			e := &position(gs, alice, valA).Unbonding.Entries[0]
+			e.ReleaseTime = e.ReleaseTime.Add(-time.Second)
+		}, "unbonding.entries[0].release_time"},
 		{"unbonding entry of a batch never sent", func(gs *types.GenesisState) { position(gs, alice, valA).Unbonding.Entries[0].BatchID = 99 }, "an unbonding entry names batch 99"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

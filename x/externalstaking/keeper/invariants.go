@@ -316,8 +316,9 @@ func (k *Keeper) InvariantE4(ctx context.Context) error {
 	})
 }
 
-// InvariantE6 checks that every unbonding entry waits for a time that is no further away than one unbonding period, and
-// wakes up no earlier than it is released. (That it is no nearer than it must be shows when it is made.)
+// InvariantE6 checks that every unbonding entry is released a full unbonding period after its commit (or, without a
+// packet from a tombstoned validator, after the tombstone), no more than one period from now, and wakes up no earlier
+// than that.
 func (k *Keeper) InvariantE6(ctx context.Context) error {
 	now := sdk.UnwrapSDKContext(ctx).BlockTime()
 	return k.Unbondings.Walk(ctx, nil, func(key entryKey, e types.UnbondingEntry) (bool, error) {
@@ -326,8 +327,15 @@ func (k *Keeper) InvariantE6(ctx context.Context) error {
 		if err != nil {
 			return true, err
 		}
+		v, err := k.loadValidator(ctx, position.K2(), position.K3())
+		if err != nil {
+			return true, err
+		}
 		if !e.Amount.IsPositive() || !e.ReleaseTime.Equal(key.K2()) || e.ReleaseTime.After(now.Add(consumer.UnbondingPeriod)) {
 			return true, breachf("position %s has an entry of %s for %s at %s", positionName(position), e.Amount, e.ReleaseTime, key.K2())
+		}
+		if earliest := e.Earliest(v); e.ReleaseTime.Before(earliest) || e.CommittedAt.After(now) {
+			return true, breachf("position %s has an entry for %s, committed %s, that must not be released before %s", positionName(position), e.ReleaseTime, e.CommittedAt, earliest)
 		}
 		queued, err := k.wakesUp(ctx, position, e.ReleaseTime)
 		if err != nil || !queued {

@@ -83,8 +83,9 @@ func (k *Keeper) commitUnstake(
 	ctx context.Context, r resolution, key positionKey, user string, position *types.Position, pool *types.Pool, amount math.Int,
 ) error {
 	position.Commit(pool, amount.Neg())
+	now := sdk.UnwrapSDKContext(ctx).BlockTime()
 	release, err := k.addUnbonding(ctx, key, types.UnbondingEntry{
-		Amount: amount, ReleaseTime: r.releaseTime(sdk.UnwrapSDKContext(ctx).BlockTime()), BatchID: r.batchID,
+		Amount: amount, ReleaseTime: r.releaseTime(now), BatchID: r.batchID, CommittedAt: now.UTC(), UnbondingPeriod: r.consumer.UnbondingPeriod,
 	})
 	if err != nil {
 		return err

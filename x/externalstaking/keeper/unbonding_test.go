@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"cosmossdk.io/collections"
 	"cosmossdk.io/math"
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	channeltypes "github.com/cosmos/ibc-go/v8/modules/core/04-channel/types"
@@ -74,6 +75,35 @@ func TestSettleReleasesWhatIsDueOnEveryPosition(t *testing.T) {
 	require.Equal(t, int64(200), l.lien(ann))
 	require.Equal(t, int64(100), l.lien(ben))
 	l.holds()
+}
+
+func TestE6FindsAnEntryThatWouldBeReleasedEarly(t *testing.T) {
+	l := newOpenLedger(t)
+	l.bond(ann, "val1", 100)
+	require.NoError(t, l.unstake(ann, "val1", 50))
+	l.endBlock()
+	l.ack(l.accept())
+	l.pass(time.Second)
+	l.report(1, control.StatusTombstoned, "val1")
+	l.pass(time.Hour)
+	require.NoError(t, l.unstake(ann, "val1", 50), "an hour shorter")
+	l.holds()
+	key := collections.Join3(ann, uint64(1), "val1")
+	entries := collections.NewPrefixedPairRange[collections.Triple[sdk.AccAddress, uint64, string], time.Time](key)
+	iter, err := l.k.Unbondings.Iterate(l.ctx, entries)
+	require.NoError(t, err)
+	made, err := iter.KeyValues()
+	require.NoError(t, err)
+	require.Len(t, made, 2)
+	for _, kv := range made {
+		e := kv.Value
+		ctx, _ := l.ctx.CacheContext()
+		require.NoError(t, l.k.Unbondings.Remove(ctx, kv.Key))
+		e.ReleaseTime = e.ReleaseTime.Add(-time.Nanosecond)
+		require.NoError(t, l.k.Unbondings.Set(ctx, collections.Join(key, e.ReleaseTime), e))
+		require.NoError(t, l.k.UnbondingQueue.Set(ctx, collections.Join(e.ReleaseTime, key)))
+		require.ErrorContains(t, l.k.InvariantE6(ctx), "must not be released before")
+	}
 }
 
 func TestSettleRefusesALienThatIsNoConsumers(t *testing.T) {

@@ -44,8 +44,14 @@ func (gs GenesisState) Validate() error {
 		}
 	}
 	for i, p := range gs.Positions {
-		if !sums[poolID{p.ConsumerID, p.Validator}].known {
+		sum := sums[poolID{p.ConsumerID, p.Validator}]
+		if !sum.known {
 			return errorsmod.Wrapf(ErrInvalidGenesis, "positions[%d].validator: %q of consumer %d is not among the validators", i, p.Validator, p.ConsumerID)
+		}
+		for j, e := range p.Unbonding.Entries {
+			if earliest := e.Earliest(sum.validator); e.ReleaseTime.Before(earliest) {
+				return errorsmod.Wrapf(ErrInvalidGenesis, "positions[%d].unbonding.entries[%d].release_time: %s is before %s", i, j, e.ReleaseTime, earliest)
+			}
 		}
 	}
 	return nil
@@ -67,8 +73,9 @@ type poolSum struct {
 	entitled []Position
 	// lastBatch is the highest batch an unbonding entry names.
 	lastBatch uint64
-	// known is set once the pool's validator was seen.
-	known bool
+	// validator and known are set once the pool's validator was seen.
+	validator Validator
+	known     bool
 }
 
 // validate checks one consumer against the sums over its positions. Its error starts with the field's name.
@@ -94,7 +101,7 @@ func (c GenesisConsumer) validate(sums map[poolID]*poolSum) error {
 		if sums[id] == nil {
 			sums[id] = &poolSum{bonded: math.ZeroInt()}
 		}
-		sums[id].known = true
+		sums[id].validator, sums[id].known = v.Validator, true
 		if err := v.validate(c.Sync.Round, batchOf[address], *sums[id]); err != nil {
 			return errorsmod.Wrapf(err, "validators[%d]", i)
 		}

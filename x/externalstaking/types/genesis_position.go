@@ -90,6 +90,9 @@ func (g GenesisPosition) validate() error {
 		if err := validatePositive(e.Amount); err != nil {
 			return errorsmod.Wrapf(err, "unbonding.entries[%d].amount", i)
 		}
+		if err := ValidateUnbondingPeriod(e.UnbondingPeriod); err != nil {
+			return errorsmod.Wrapf(err, "unbonding.entries[%d].unbonding_period", i)
+		}
 		if i > 0 && !e.ReleaseTime.After(g.Unbonding.Entries[i-1].ReleaseTime) {
 			return errorsmod.Wrapf(ErrInconsistent, "unbonding.entries[%d].release_time: must be after the one before", i)
 		}

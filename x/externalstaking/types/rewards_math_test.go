@@ -145,6 +145,15 @@ func TestUnbondingEntries(t *testing.T) {
 			}
 		})
 	}
+	// What merges keeps the latest commit and its period, so it can still be told whether it is released early.
+	var merged types.Unbonding
+	first, second := entry(1, 20, 1), entry(2, 20, 2)
+	first.CommittedAt, first.UnbondingPeriod = at(11), 8*time.Second
+	second.CommittedAt, second.UnbondingPeriod = at(12), 8*time.Second
+	merged.Add(second, 1)
+	merged.Add(first, 1)
+	require.Equal(t, at(12), merged.Entries[0].CommittedAt)
+	require.Equal(t, at(20), merged.Entries[0].Earliest(types.Validator{}))
 	u := types.Unbonding{Entries: []types.UnbondingEntry{entry(1, 10, 1), entry(2, 20, 2)}}
 	require.Empty(t, u.TakeDue(at(9)))
 	require.Equal(t, []types.UnbondingEntry{entry(1, 10, 1)}, u.TakeDue(at(10)))

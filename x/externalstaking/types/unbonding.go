@@ -3,6 +3,8 @@ package types
 import (
 	"sort"
 	"time"
+
+	"github.com/mesh-security/mesh/x/control"
 )
 
 // Add adds an entry in order of release and returns what it has become. Entries released at the same time merge. With
@@ -33,12 +35,26 @@ func (u *Unbonding) TakeDue(now time.Time) []UnbondingEntry {
 	return due
 }
 
-// merge is one entry for both, as hard to leave as the harder of the two: the later time, and the later batch, where
+// Earliest is before when an entry on validator v must not be released: a full unbonding period after its commit. What
+// left a tombstoned validator without a packet has been unable to sign since the tombstone, so its period started then.
+func (e UnbondingEntry) Earliest(v Validator) time.Time {
+	start := e.CommittedAt
+	if e.BatchID == 0 && v.Status == control.StatusTombstoned && v.EndedAt != nil && v.EndedAt.Before(start) {
+		start = *v.EndedAt
+	}
+	return start.Add(e.UnbondingPeriod)
+}
+
+// merge is one entry for both, as hard to leave as the harder of the two: the later times, and the later batch, where
 // none (0) means that no confirmation by the consumer can ever shorten its exposure.
 func (e UnbondingEntry) merge(other UnbondingEntry) UnbondingEntry {
 	e.Amount = e.Amount.Add(other.Amount)
 	if other.ReleaseTime.After(e.ReleaseTime) {
 		e.ReleaseTime = other.ReleaseTime
+	}
+	if !other.CommittedAt.Before(e.CommittedAt) {
+		// Periods only rise, so this is the longer one, too.
+		e.CommittedAt, e.UnbondingPeriod = other.CommittedAt, other.UnbondingPeriod
 	}
 	if other.BatchID == 0 || (e.BatchID != 0 && other.BatchID > e.BatchID) {
 		e.BatchID = other.BatchID
