@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"cosmossdk.io/math"
@@ -94,6 +95,26 @@ func (k *Keeper) sumOfCaps(ctx context.Context, except uint64) (sum math.Int, n 
 		}
 	}
 	return sum, n, nil
+}
+
+// CappedSources returns the ids of all sources with a cap, in rising order: at most max_sources.
+func (k *Keeper) CappedSources(ctx context.Context) ([]uint64, error) {
+	scheduled, err := k.scheduled(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var ids []uint64
+	for _, epoch := range scheduled {
+		source, err := k.Sources.Get(ctx, epoch.K2())
+		if err != nil {
+			return nil, err
+		}
+		if source.MaxCap.IsPositive() {
+			ids = append(ids, source.ID)
+		}
+	}
+	slices.Sort(ids)
+	return ids, nil
 }
 
 // checkPower checks that tokens, were they all bonded, stay within CometBFT's bound: beyond it, it panics.

@@ -68,14 +68,19 @@ func (k *Keeper) runEpoch(ctx sdk.Context, id uint64, params types.Params) error
 		return err
 	}
 
-	var meter storetypes.GasMeter
-	failure := isolate.WithGas(ctx, params.EpochGas, func(ctx sdk.Context) error {
+	var (
+		meter   storetypes.GasMeter
+		inTurns storetypes.Gas
+	)
+	failure := isolate.WithGas(ctx, params.EpochGas, func(ctx sdk.Context) (err error) {
 		meter = ctx.GasMeter()
-		return k.epoch(ctx, source, params)
+		inTurns, err = k.epoch(ctx, source, params)
+		return err
 	})
 	// Begin- and EndBlock have no limit of their own; this only shows what an epoch costs.
-	ctx.GasMeter().ConsumeGas(meter.GasConsumedToLimit(), "epoch")
-	telemetry.SetGaugeWithLabels([]string{types.ModuleName, "epoch_gas"}, float32(meter.GasConsumedToLimit()), sourceLabel(id))
+	gas := meter.GasConsumedToLimit() + inTurns
+	ctx.GasMeter().ConsumeGas(gas, "epoch")
+	telemetry.SetGaugeWithLabels([]string{types.ModuleName, "epoch_gas"}, float32(gas), sourceLabel(id))
 	if failure == nil {
 		telemetry.IncrCounterWithLabels([]string{types.ModuleName, "epochs"}, 1, sourceLabel(id))
 		return nil
@@ -90,34 +95,36 @@ func (k *Keeper) runEpoch(ctx sdk.Context, id uint64, params types.Params) error
 }
 
 // epoch brings the source's virtual stake to its targets: rewards first, so that no change of a delegation pays them out
-// unattributed, then the delegations.
-func (k *Keeper) epoch(ctx sdk.Context, source types.Source, params types.Params) error {
+// unattributed, then the delegations. It returns the gas of the lines with turns of their own, which is not the epoch's.
+func (k *Keeper) epoch(ctx sdk.Context, source types.Source, params types.Params) (storetypes.Gas, error) {
 	if k.hooks == nil {
-		return types.ErrNoHooks.Wrap("the app must call SetHooks")
+		return 0, types.ErrNoHooks.Wrap("the app must call SetHooks")
 	}
 	// Read first: a batch that came later need not be in the targets.
 	lastBatch, err := k.hooks.LastBatchID(ctx, source.ID)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	run, err := k.newRebalance(ctx, source, params)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if err := run.withdrawRewards(ctx); err != nil {
-		return err
+		return 0, err
 	}
 	if err := run.setTargets(ctx); err != nil {
-		return err
+		return 0, err
 	}
 	if err := run.unbond(ctx); err != nil {
-		return err
+		return 0, err
 	}
 	if err := run.bond(ctx); err != nil {
-		return err
+		return 0, err
 	}
 
+	run.countWaiting()
 	source = run.source
+	source.Retries = run.queue()
 	source.LastEpoch, source.EffectiveCap = ctx.BlockHeight(), source.MaxCap
 	source.LastFailure = run.firstFailure
 	if run.failed == 0 {
@@ -125,21 +132,21 @@ func (k *Keeper) epoch(ctx sdk.Context, source types.Source, params types.Params
 	}
 	needed, err := k.needsEpochs(ctx, source)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if !needed {
 		if err := k.unschedule(ctx, &source); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	if err := k.Sources.Set(ctx, source.ID, source); err != nil {
-		return err
+		return 0, err
 	}
 	delegated, err := k.delegated(ctx, run.account)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	return ctx.EventManager().EmitTypedEvent(&types.EventEpoch{
+	return run.spentInTurns, ctx.EventManager().EmitTypedEvent(&types.EventEpoch{
 		Source: source.ID, Bonded: run.bonded.String(), Unbonded: run.unbonded.String(), Delegated: delegated.String(), Failed: run.failed,
 	})
 }

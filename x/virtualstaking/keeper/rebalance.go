@@ -29,7 +29,12 @@ type rebalance struct {
 	bonded, unbonded math.Int
 	failed           uint32
 	firstFailure     string
+	// spentInTurns is gas beside the epoch's own, see turns.
+	spentInTurns storetypes.Gas
 }
+
+// step is one change of one line. What it returns is called once its writes were kept.
+type step func(ctx sdk.Context, l *line) (commit func(), err error)
 
 // line is one validator in a rebalance; amounts in bond denom base units.
 type line struct {
@@ -37,11 +42,25 @@ type line struct {
 	address   sdk.ValAddress
 	// current is what the delegation is worth now, desired what it should be.
 	current, desired math.Int
-	// held reports that there is a delegation, whatever it is worth.
-	held bool
-	// failed lines are left alone until the next epoch.
-	failed bool
+	// held reports that there is a delegation, whatever it is worth; it is gone once the line is cleared.
+	held, cleared bool
+	// failed lines are left alone until the next epoch; retry says that they get a turn of their own then.
+	failed, retry bool
+	// inTurns lines have turns of their own. turned is set with the first step in this epoch; waits when no gas is left for
+	// the next one, outOfGas when all gas there is was too little, heavy when an ordinary line's would have been.
+	inTurns, turned, waits, outOfGas, heavy bool
 }
+
+// above reports that the delegation must fall. One that is worth nothing still has shares to clear away.
+func (l *line) above() bool {
+	return l.held && (l.desired.LT(l.current) || l.desired.IsZero() && !l.cleared)
+}
+
+// below reports that the delegation must rise.
+func (l *line) below() bool { return l.desired.GT(l.current) }
+
+// stopped reports that nothing more happens to the line in this epoch.
+func (l *line) stopped() bool { return l.failed || l.waits }
 
 func (k *Keeper) newRebalance(ctx sdk.Context, source types.Source, params types.Params) (*rebalance, error) {
 	r := &rebalance{
@@ -59,7 +78,17 @@ func (k *Keeper) newRebalance(ctx sdk.Context, source types.Source, params types
 		})
 	}
 	r.sortLines()
+	r.markTurns()
 	return r, nil
+}
+
+// markTurns marks the lines that have turns of their own.
+func (r *rebalance) markTurns() {
+	for _, retry := range r.source.Retries {
+		if l := r.line(retry.Validator); l != nil {
+			l.inTurns = true
+		}
+	}
 }
 
 func (r *rebalance) sortLines() {
@@ -69,17 +98,25 @@ func (r *rebalance) sortLines() {
 // withdrawRewards pays the rewards of each delegation to the reward account and hands them to the owner of the source. A
 // delegation whose rewards cannot be withdrawn is not touched in this epoch: touching it would pay them unattributed.
 func (r *rebalance) withdrawRewards(ctx sdk.Context) error {
-	held := func(l *line) bool { return l.held }
-	return r.each(ctx, held, r.params.EpochGas/2, func(ctx sdk.Context, l *line) (func(), error) {
-		rewards, err := r.k.distribution.WithdrawDelegationRewards(ctx, r.account, l.address)
-		if err != nil {
-			return nil, types.ErrRewardsNotTaken.Wrap(err.Error())
-		}
-		// x/distribution returns a coin of zero when there is nothing.
-		if rewards.IsZero() {
-			return nil, nil
-		}
-		return nil, r.k.hooks.AddRewards(ctx, r.source.ID, l.validator, rewards)
+	return r.each(ctx, func(l *line) bool { return l.held }, r.params.EpochGas/2, r.withdraw)
+}
+
+func (r *rebalance) withdraw(ctx sdk.Context, l *line) (func(), error) {
+	rewards, err := r.k.distribution.WithdrawDelegationRewards(ctx, r.account, l.address)
+	if err != nil {
+		return nil, types.ErrRewardsNotTaken.Wrap(err.Error())
+	}
+	// x/distribution returns a coin of zero when there is nothing.
+	if rewards.IsZero() {
+		return nil, nil
+	}
+	err = isolate.Try(ctx, func(ctx sdk.Context) error { return r.k.hooks.AddRewards(ctx, r.source.ID, l.validator, rewards) })
+	if err == nil || !l.inTurns {
+		return nil, err
+	}
+	// Refused a second time. The rewards are paid all the same, and the stake must be free to leave.
+	return nil, ctx.EventManager().EmitTypedEvent(&types.EventRewardsNotAttributed{
+		Source: r.source.ID, Validator: l.validator, Amount: types.Shorten(rewards.String()), Reason: types.Reason(err),
 	})
 }
 
@@ -120,30 +157,34 @@ func (r *rebalance) setTargets(ctx sdk.Context) error {
 		})
 	}
 	r.sortLines()
+	r.markTurns()
 	return nil
 }
 
 // unbond lowers the delegations that are above their target. All unbonds come before all bonds, so that a source at its
 // cap can move stake from one validator to another.
 func (r *rebalance) unbond(ctx sdk.Context) error {
-	// A delegation that is worth nothing still has shares to clear away.
-	above := func(l *line) bool { return l.held && (l.desired.LT(l.current) || l.desired.IsZero()) }
-	return r.each(ctx, above, r.params.EpochGas/10, func(ctx sdk.Context, l *line) (func(), error) {
-		amount := l.current.Sub(l.desired)
-		shares, err := r.k.sharesFor(ctx, r.account, l.address, amount, l.desired.IsZero())
-		if err != nil {
-			return nil, err
-		}
-		returned, burned, err := r.k.unbond(ctx, r.source.ID, r.account, l.address, shares)
-		if err != nil {
-			return nil, err
-		}
-		return func() {
-			l.current = l.desired
-			r.unbonded = r.unbonded.Add(returned)
-			r.source.Burned = r.source.Burned.Add(burned)
-		}, nil
-	})
+	if err := r.each(ctx, (*line).above, r.params.EpochGas/10, r.lower); err != nil {
+		return err
+	}
+	return r.lowerInTurns(ctx)
+}
+
+func (r *rebalance) lower(ctx sdk.Context, l *line) (func(), error) {
+	amount := l.current.Sub(l.desired)
+	shares, err := r.k.sharesFor(ctx, r.account, l.address, amount, l.desired.IsZero())
+	if err != nil {
+		return nil, err
+	}
+	returned, burned, err := r.k.unbond(ctx, r.source.ID, r.account, l.address, shares)
+	if err != nil {
+		return nil, err
+	}
+	return func() {
+		l.current, l.cleared = l.desired, l.desired.IsZero()
+		r.unbonded = r.unbonded.Add(returned)
+		r.source.Burned = r.source.Burned.Add(burned)
+	}, nil
 }
 
 // bond raises the delegations that are below their target.
@@ -151,37 +192,40 @@ func (r *rebalance) bond(ctx sdk.Context) error {
 	if !r.increase {
 		return nil
 	}
-	// Below the sum of what is missing only if an unbond failed.
-	room := r.source.MaxCap
-	for _, l := range r.lines {
-		room = room.Sub(l.current)
+	if err := r.each(ctx, (*line).below, r.params.EpochGas/10, r.raise); err != nil {
+		return err
 	}
-	below := func(l *line) bool { return l.desired.GT(l.current) }
-	return r.each(ctx, below, r.params.EpochGas/10, func(ctx sdk.Context, l *line) (func(), error) {
-		amount := l.desired.Sub(l.current)
-		if amount.GT(room) {
-			return nil, types.ErrNoRoom.Wrapf("%s to bond, %s of the cap %s are free until stake elsewhere has left", amount, room, r.source.MaxCap)
-		}
-		if err := r.k.bond(ctx, r.source.ID, r.account, l.address, amount); err != nil {
-			return nil, err
-		}
-		return func() {
-			l.current = l.desired
-			room = room.Sub(amount)
-			r.bonded = r.bonded.Add(amount)
-			r.source.Minted = r.source.Minted.Add(amount)
-		}, nil
-	})
+	return r.raiseInTurns(ctx)
 }
 
-// each runs step for every line that needs it, each isolated and with bounded gas, and keeps reserve of the epoch's gas
-// for what follows. What step returns is called after its writes were kept. A line that fails is reported and left alone
-// until the next epoch; the order turns with every epoch, so that lines cannot starve others for ever.
-func (r *rebalance) each(ctx sdk.Context, needs func(*line) bool, reserve storetypes.Gas, step func(sdk.Context, *line) (commit func(), err error)) error {
+func (r *rebalance) raise(ctx sdk.Context, l *line) (func(), error) {
+	amount := l.desired.Sub(l.current)
+	// Below the sum of what is missing only if an unbond failed or waits.
+	room := r.source.MaxCap
+	for _, other := range r.lines {
+		room = room.Sub(other.current)
+	}
+	if amount.GT(room) {
+		return nil, types.ErrNoRoom.Wrapf("%s to bond, %s of the cap %s are free until stake elsewhere has left", amount, room, r.source.MaxCap)
+	}
+	if err := r.k.bond(ctx, r.source.ID, r.account, l.address, amount); err != nil {
+		return nil, err
+	}
+	return func() {
+		l.current = l.desired
+		r.bonded = r.bonded.Add(amount)
+		r.source.Minted = r.source.Minted.Add(amount)
+	}, nil
+}
+
+// each runs step for every ordinary line that needs it, each isolated and with bounded gas, and keeps reserve of the
+// epoch's gas for what follows. A line that fails is reported, left alone until the next epoch, and has turns of its own
+// from then on; the order turns with every epoch, so that lines cannot starve others for ever.
+func (r *rebalance) each(ctx sdk.Context, needs func(*line) bool, reserve storetypes.Gas, step step) error {
 	n := len(r.lines)
 	for i := range n {
 		l := &r.lines[(i+int(ctx.BlockHeight()/r.params.EpochLength%int64(n)))%n]
-		if l.failed || !needs(l) {
+		if l.failed || l.inTurns || !needs(l) {
 			continue
 		}
 		var commit func()
@@ -202,12 +246,19 @@ func (r *rebalance) each(ctx sdk.Context, needs func(*line) bool, reserve storet
 	return nil
 }
 
-// limited runs fn with at most a twentieth of the epoch's gas, and charges the epoch for it.
+// lineGas is the gas of one step of an ordinary line.
+func (r *rebalance) lineGas() storetypes.Gas { return r.params.EpochGas / 20 }
+
+// limited runs fn with an ordinary line's gas, and charges the epoch for it.
 func (r *rebalance) limited(ctx sdk.Context, reserve storetypes.Gas, fn func(sdk.Context) error) error {
-	limit := r.params.EpochGas / 20
-	if left := ctx.GasMeter().GasRemaining(); left < reserve+limit {
+	if left := ctx.GasMeter().GasRemaining(); left < reserve+r.lineGas() {
 		return types.ErrEpochGas.Wrapf("%d gas left, raise epoch_gas", left)
 	}
+	return charged(ctx, r.lineGas(), fn)
+}
+
+// charged runs fn with at most limit of the epoch's gas.
+func charged(ctx sdk.Context, limit storetypes.Gas, fn func(sdk.Context) error) error {
 	var meter storetypes.GasMeter
 	err := isolate.WithGas(ctx, limit, func(ctx sdk.Context) error {
 		meter = ctx.GasMeter()
@@ -219,6 +270,8 @@ func (r *rebalance) limited(ctx sdk.Context, reserve storetypes.Gas, fn func(sdk
 
 func (r *rebalance) fail(ctx sdk.Context, l *line, failure error) error {
 	l.failed = true
+	// Too little room, or gas of the epoch, is not the line's own fault.
+	l.retry = !errors.Is(failure, types.ErrEpochGas) && !errors.Is(failure, types.ErrNoRoom)
 	r.failed++
 	if r.firstFailure == "" {
 		r.firstFailure = types.Reason(fmt.Errorf("%s: %w", l.validator, failure))

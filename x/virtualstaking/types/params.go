@@ -11,6 +11,8 @@ const (
 	// MinEpochGas and MaxEpochGas bound the work of one source's epoch.
 	MinEpochGas = 10_000_000
 	MaxEpochGas = 1_000_000_000
+	// MaxOutOfGas is how often the gas of a turn can be doubled: MaxEpochGas bounds it long before.
+	MaxOutOfGas = 10
 	// MaxCapBits bounds the total cap, so that no sum of caps and stake can overflow.
 	MaxCapBits = 128
 )
@@ -38,4 +40,10 @@ func (p Params) Validate() error {
 		return ErrInvalidParams.Wrapf("epoch_gas is %d, must be %d to %d", p.EpochGas, MinEpochGas, MaxEpochGas)
 	}
 	return nil
+}
+
+// TurnGas is the gas of a turn that outOfGas earlier ones were not enough for: the epoch's, doubled each time, at most
+// MaxEpochGas.
+func TurnGas(epochGas uint64, outOfGas uint32) uint64 {
+	return min(epochGas<<min(outOfGas, MaxOutOfGas), MaxEpochGas)
 }

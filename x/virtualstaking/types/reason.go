@@ -13,6 +13,11 @@ func Reason(err error) string {
 	if i := strings.Index(text, panicked+": "); i >= 0 {
 		text = text[:i+len(panicked)]
 	}
+	return Shorten(text)
+}
+
+// Shorten cuts text to MaxReasonLength bytes of valid UTF-8.
+func Shorten(text string) string {
 	if len(text) > MaxReasonLength {
 		text = text[:MaxReasonLength]
 	}

@@ -2,13 +2,15 @@ package types
 
 import (
 	"cosmossdk.io/math"
+
+	"github.com/mesh-security/mesh/x/control"
 )
 
 // NewSource returns a source without a cap and without stake.
 func NewSource(id uint64, account, rewardAccount string) Source {
 	return Source{
 		ID: id, MaxCap: math.ZeroInt(), Account: account, RewardAccount: rewardAccount,
-		Minted: math.ZeroInt(), Burned: math.ZeroInt(), EffectiveCap: math.ZeroInt(),
+		Minted: math.ZeroInt(), Burned: math.ZeroInt(), EffectiveCap: math.ZeroInt(), Slashed: math.ZeroInt(),
 	}
 }
 
@@ -31,9 +33,22 @@ func (s Source) Validate() error {
 	for _, f := range []struct {
 		name  string
 		value math.Int
-	}{{"max_cap", s.MaxCap}, {"minted", s.Minted}, {"burned", s.Burned}, {"effective_cap", s.EffectiveCap}} {
+	}{{"max_cap", s.MaxCap}, {"minted", s.Minted}, {"burned", s.Burned}, {"effective_cap", s.EffectiveCap}, {"slashed", s.Slashed}} {
 		if f.value.IsNil() || f.value.IsNegative() {
 			return ErrInvalidGenesis.Wrapf("%s is %s, must be 0 or more", f.name, f.value)
+		}
+	}
+	waiting := make(map[string]struct{}, len(s.Retries))
+	for i, r := range s.Retries {
+		if err := control.ValidateName(r.Validator); err != nil {
+			return ErrInvalidGenesis.Wrapf("retries[%d].validator: %s", i, err)
+		}
+		if _, twice := waiting[r.Validator]; twice {
+			return ErrInvalidGenesis.Wrapf("retries[%d].validator: %s is listed twice", i, r.Validator)
+		}
+		waiting[r.Validator] = struct{}{}
+		if r.OutOfGas > MaxOutOfGas {
+			return ErrInvalidGenesis.Wrapf("retries[%d].out_of_gas: is %d, at most %d are possible", i, r.OutOfGas, MaxOutOfGas)
 		}
 	}
 	return nil
