@@ -184,6 +184,7 @@ func TestGN02GenesisNamesTheBadField(t *testing.T) {
 			gs.Consumers[0].Validators[a].Pool.Bonded = gs.Consumers[0].Validators[a].Pool.Bonded.AddRaw(1)
 		}, "consumers[0].validators[0]: pool.bonded"},
 		{"number of positions", func(gs *types.GenesisState) { gs.Consumers[0].Validators[a].Pool.Positions++ }, "validators[0]: pool.positions"},
+		{"number of live positions", func(gs *types.GenesisState) { gs.Consumers[0].Validators[a].Pool.LivePositions-- }, "validators[0]: pool.live_positions"},
 		{"batch of a pool", func(gs *types.GenesisState) { gs.Consumers[0].Validators[a].Pool.BatchID = 0 }, "validators[0]: pool.batch_id"},
 		{"lost batch", func(gs *types.GenesisState) { gs.Consumers[0].Batches = nil }, "pool.batch_id"},
 		{"batch of the future", func(gs *types.GenesisState) { gs.Consumers[0].Batches[0].ID = 99 }, "batches[0].id"},

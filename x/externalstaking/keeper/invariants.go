@@ -82,7 +82,7 @@ func (k *Keeper) InvariantE1(ctx context.Context) error {
 // InvariantE2 checks that a pool's bonded stake and number of positions are those of its positions.
 func (k *Keeper) InvariantE2(ctx context.Context) error {
 	bonded := make(map[string]math.Int)
-	positions := make(map[string]uint64)
+	positions, lives := make(map[string]uint64), make(map[string]uint64)
 	err := k.Positions.Walk(ctx, nil, func(key positionKey, p types.Position) (bool, error) {
 		name := validatorName(key.K2(), key.K3())
 		if positions[name] == 0 {
@@ -90,7 +90,11 @@ func (k *Keeper) InvariantE2(ctx context.Context) error {
 		}
 		bonded[name] = bonded[name].Add(p.Bonded)
 		positions[name]++
-		return false, nil
+		live, err := k.isLive(ctx, key, p)
+		if live {
+			lives[name]++
+		}
+		return err != nil, err
 	})
 	if err != nil {
 		return err
@@ -103,8 +107,9 @@ func (k *Keeper) InvariantE2(ctx context.Context) error {
 			want = n
 			pools++
 		}
-		if !pool.Bonded.Equal(want) || pool.Positions != positions[name] {
-			return true, breachf("pool %s has %s bonded in %d positions, its positions hold %s in %d", name, pool.Bonded, pool.Positions, want, positions[name])
+		if !pool.Bonded.Equal(want) || pool.Positions != positions[name] || pool.LivePositions != lives[name] {
+			return true, breachf("pool %s has %s bonded in %d positions, %d of them live; its positions hold %s in %d, %d of them live",
+				name, pool.Bonded, pool.Positions, pool.LivePositions, want, positions[name], lives[name])
 		}
 		return false, nil
 	})

@@ -69,7 +69,7 @@ func (k *Keeper) keyAvailable(ctx context.Context, consumerID uint64, operator s
 }
 
 // poolEmptied is called when the last stake, operation and unbonding entry of a validator has left: a key that has been
-// waiting for that becomes the validator's key, and the validator may make room again. It may be called more often.
+// waiting for that becomes the validator's key, and once no rewards are left either the validator may make room again. It may be called more often.
 func (k *Keeper) poolEmptied(ctx context.Context, consumerID uint64, operator string) error {
 	before, err := k.Validators.Get(ctx, collections.Join(consumerID, operator))
 	if errors.Is(err, collections.ErrNotFound) {
@@ -111,8 +111,9 @@ func (k *Keeper) withPendingKey(ctx sdk.Context, consumerID uint64, v types.Vali
 	return v.Emptied(client.LatestHeight, ctx.BlockHeight()), nil
 }
 
-// hasPieces is true while any position is left on the validator.
+// hasPieces is true while any stake, operation or unbonding entry is left on the validator. Rewards that nobody has
+// withdrawn are none: they cannot be slashed.
 func (k *Keeper) hasPieces(ctx context.Context, consumerID uint64, operator string) (bool, error) {
 	pool, err := k.loadPool(ctx, consumerID, operator)
-	return pool.Positions > 0, err
+	return pool.LivePositions > 0, err
 }

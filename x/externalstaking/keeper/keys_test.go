@@ -1,6 +1,7 @@
 package keeper_test
 
 import (
+	"bytes"
 	"testing"
 	"time"
 
@@ -52,6 +53,37 @@ func TestRM03AnotherKeyIsKeptPendingWhileThereIsStake(t *testing.T) {
 	}, v.Keys)
 	f.deposit(bob, 10)
 	f.mustSend(&types.MsgStake{User: bob.String(), ConsumerID: 1, Validator: valA, Amount: sdk.NewInt64Coin(denom, 10)}, nil)
+}
+
+func TestAConflictEndsWhenOnlyRewardsAreLeft(t *testing.T) {
+	f, _ := newConnected(t)
+	f.stake(alice, 1, valA, 100)
+	f.accept(1)
+	f.reward(1, 1_000, map[string]int64{valA: 1_000})
+	f.ibc.advance(1)
+	require.True(t, f.report(1, plainReport(active(valA, keyC))).Success())
+	require.True(t, f.validator(1, valA).Ended())
+	f.accept(1)
+	f.unstake(alice, 1, valA, 100)
+	require.True(t, f.validator(1, valA).Ended(), "an unbonding entry can be slashed")
+	f.nextBlock(unbonding)
+	f.nextBlock(time.Second)
+	require.False(t, f.validator(1, valA).Ended())
+	require.Equal(t, keyC, f.validator(1, valA).PresentKey())
+	require.Equal(t, uint64(1), f.pool(1, valA).Positions)
+	require.Zero(t, f.pool(1, valA).LivePositions)
+
+	// Another key is taken at once; stake on the old position makes it live again.
+	f.ibc.advance(1)
+	require.True(t, f.report(1, plainReport(active(valA, bytes.Repeat([]byte{9}, 32)))).Success())
+	require.False(t, f.validator(1, valA).Ended())
+	f.stake(alice, 1, valA, 10)
+	require.Equal(t, uint64(1), f.pool(1, valA).LivePositions)
+	f.mustSend(&types.MsgWithdrawRewards{User: alice.String(), ConsumerID: 1}, nil)
+	f.accept(1)
+	require.Equal(t, uint64(1), f.pool(1, valA).LivePositions)
+	require.True(t, f.report(1, plainReport(active(valA, keyC))).Success())
+	require.True(t, f.validator(1, valA).KeyConflict())
 }
 
 func TestTheFormerKeyEndsAConflict(t *testing.T) {

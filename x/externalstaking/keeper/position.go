@@ -19,19 +19,47 @@ func (k *Keeper) loadPosition(ctx context.Context, key positionKey) (position ty
 	return position, false, err
 }
 
-// savePosition writes a position, or deletes it and counts it out of its pool once nothing of it is left. The caller
-// saves the pool.
+// savePosition writes a position that was live until now. Once nothing but rewards is left of it, it is counted out of
+// the live ones of its pool, and without rewards it is deleted. The caller saves the pool.
 func (k *Keeper) savePosition(ctx context.Context, key positionKey, position types.Position, pool *types.Pool) error {
-	if position.Empty() {
-		unbonding, err := k.isUnbonding(ctx, key)
-		if err != nil {
+	live, err := k.isLive(ctx, key, position)
+	if err != nil {
+		return err
+	}
+	if live {
+		return k.Positions.Set(ctx, key, position)
+	}
+	pool.LivePositions--
+	if pool.LivePositions == 0 {
+		if err := k.poolEmptied(ctx, key.K2(), key.K3()); err != nil {
 			return err
 		}
-		if !unbonding {
-			return k.deletePosition(ctx, key, pool)
-		}
 	}
-	return k.Positions.Set(ctx, key, position)
+	if !position.Empty() {
+		return k.Positions.Set(ctx, key, position)
+	}
+	return k.deletePosition(ctx, key, pool)
+}
+
+// saveRewards writes a position whose rewards were taken, or deletes it if they were all that was left of it. The caller
+// saves the pool if its positions have changed.
+func (k *Keeper) saveRewards(ctx context.Context, key positionKey, position types.Position, pool *types.Pool) error {
+	live, err := k.isLive(ctx, key, position)
+	if err != nil {
+		return err
+	}
+	if live || !position.Empty() {
+		return k.Positions.Set(ctx, key, position)
+	}
+	return k.deletePosition(ctx, key, pool)
+}
+
+// isLive is true if anything but rewards is left of the position: stake, an operation or an unbonding entry.
+func (k *Keeper) isLive(ctx context.Context, key positionKey, position types.Position) (bool, error) {
+	if position.Staked() {
+		return true, nil
+	}
+	return k.isUnbonding(ctx, key)
 }
 
 func (k *Keeper) deletePosition(ctx context.Context, key positionKey, pool *types.Pool) error {

@@ -178,7 +178,7 @@ func (k *Keeper) takeRewards(ctx context.Context, key positionKey) (sdk.Coins, e
 		return coins, nil
 	}
 	positions := pool.Positions
-	if err := k.savePosition(ctx, key, position, &pool); err != nil {
+	if err := k.saveRewards(ctx, key, position, &pool); err != nil {
 		return nil, err
 	}
 	if pool.Positions != positions {

@@ -77,8 +77,12 @@ func (k *Keeper) queueStake(ctx context.Context, consumer types.Consumer, valida
 	if err != nil {
 		return err
 	}
-	if isNew {
-		if err := k.addPosition(ctx, key, &pool); err != nil {
+	live, err := k.isLive(ctx, key, position)
+	if err != nil {
+		return err
+	}
+	if !live {
+		if err := k.addPosition(ctx, key, isNew, &pool); err != nil {
 			return err
 		}
 	}
@@ -100,8 +104,13 @@ func (k *Keeper) queueStake(ctx context.Context, consumer types.Consumer, valida
 	})
 }
 
-// addPosition counts a new position into its pool if the user may have one more on the consumer.
-func (k *Keeper) addPosition(ctx context.Context, key positionKey, pool *types.Pool) error {
+// addPosition counts a position that becomes live into its pool; a new one only if the user may have one more on the
+// consumer.
+func (k *Keeper) addPosition(ctx context.Context, key positionKey, isNew bool, pool *types.Pool) error {
+	pool.LivePositions++
+	if !isNew {
+		return k.Pools.Set(ctx, collections.Join(key.K2(), key.K3()), *pool)
+	}
 	params, err := k.Params.Get(ctx)
 	if err != nil {
 		return err

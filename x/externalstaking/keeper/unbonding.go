@@ -126,13 +126,13 @@ func (k *Keeper) releaseDue(ctx context.Context, key positionKey, unbonding type
 	if len(unbonding.Entries) > 0 {
 		return released, len(due), nil
 	}
-	return released, len(due), k.forgetEmptyPosition(ctx, key)
+	return released, len(due), k.lastEntryLeft(ctx, key)
 }
 
-// forgetEmptyPosition deletes a position whose last entry has gone if it holds nothing else.
-func (k *Keeper) forgetEmptyPosition(ctx context.Context, key positionKey) error {
+// lastEntryLeft counts a position out, or deletes it, if its last entry was all but rewards that it held.
+func (k *Keeper) lastEntryLeft(ctx context.Context, key positionKey) error {
 	position, err := k.Positions.Get(ctx, key)
-	if err != nil || !position.Empty() {
+	if err != nil || position.Staked() {
 		return err
 	}
 	pool, err := k.loadPool(ctx, key.K2(), key.K3())

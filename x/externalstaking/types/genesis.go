@@ -67,6 +67,8 @@ type poolID struct {
 type poolSum struct {
 	bonded    math.Int
 	positions uint64
+	// live counts those with anything but rewards.
+	live uint64
 	// sent is true if a position has an operation in flight.
 	sent bool
 	// entitled holds the positions, to be compared with the pool's rewards and the consumer's totals.
@@ -214,6 +216,8 @@ func (g GenesisValidator) validate(round, batch uint64, sum poolSum) error {
 		return errorsmod.Wrapf(ErrInconsistent, "pool.bonded: %s, the positions add up to %s", p.Bonded, sum.bonded)
 	case p.Positions != sum.positions:
 		return errorsmod.Wrapf(ErrInconsistent, "pool.positions: %d, there are %d", p.Positions, sum.positions)
+	case p.LivePositions != sum.live:
+		return errorsmod.Wrapf(ErrInconsistent, "pool.live_positions: %d, there are %d", p.LivePositions, sum.live)
 	case p.BatchID != batch:
 		return errorsmod.Wrapf(ErrInconsistent, "pool.batch_id: %d, it is carried by batch %d", p.BatchID, batch)
 	case sum.sent && batch == 0:

@@ -45,6 +45,9 @@ func (gs GenesisState) validatePositions() (map[poolID]*poolSum, error) {
 func (s *poolSum) add(p GenesisPosition) {
 	s.bonded = s.bonded.Add(p.Position.Bonded)
 	s.positions++
+	if p.Position.Staked() || len(p.Unbonding.Entries) > 0 {
+		s.live++
+	}
 	s.sent = s.sent || p.Position.Sent()
 	s.entitled = append(s.entitled, p.Position)
 	for _, e := range p.Unbonding.Entries {

@@ -69,10 +69,11 @@ func (p Position) Operations() int {
 // Sent is true if an operation is in flight.
 func (p Position) Sent() bool { return p.SentStake != nil || p.SentUnstake != nil }
 
+// Staked is true if anything is bonded or pending; unbonding entries are kept apart.
+func (p Position) Staked() bool { return !p.Bonded.IsZero() || p.Queued() || p.Sent() }
+
 // Empty is true if nothing is bonded, pending or to be withdrawn; unbonding entries are kept apart.
-func (p Position) Empty() bool {
-	return p.Bonded.IsZero() && !p.Queued() && !p.Sent() && len(p.Rewards) == 0
-}
+func (p Position) Empty() bool { return !p.Staked() && len(p.Rewards) == 0 }
 
 // Accrue books what the position has earned since it last did.
 func (p *Position) Accrue(pool Pool) {
