@@ -253,17 +253,23 @@ func TestVS04SetPrice(t *testing.T) {
 	require.ErrorIs(t, err, types.ErrInvalidAddress)
 	require.Equal(t, before, f.exported())
 
-	// The first price is free; later ones stay within the interval's base.
+	// The first price is free; later ones stay within all that held in the last interval.
 	f.clear()
 	require.NoError(t, set(alice, dec("0.5")))
 	require.Equal(t, []*types.EventPriceSet{{ConverterID: id, Price: dec("0.5").String()}}, events(f, &types.EventPriceSet{}))
 	require.ErrorIs(t, set(alice, dec("0.76")), types.ErrPriceChange)
 	require.NoError(t, set(alice, dec("0.75")))
 	require.ErrorIs(t, set(alice, dec("0.8")), types.ErrPriceChange)
-	require.NoError(t, set(alice, dec("0.34")))
-	require.ErrorIs(t, set(authority, dec("0.33")), types.ErrPriceChange)
-	f.pass(1, 24*time.Hour)
-	require.NoError(t, set(authority, dec("0.33")))
+	require.ErrorIs(t, set(alice, dec("0.49")), types.ErrPriceChange)
+	require.NoError(t, set(alice, dec("0.5")))
+	f.pass(1, 23*time.Hour)
+	require.NoError(t, set(alice, dec("0.6")))
+	// Two steps on either side of an interval's end are no way around it.
+	f.pass(1, time.Hour)
+	require.ErrorIs(t, set(authority, dec("0.9")), types.ErrPriceChange)
+	require.ErrorIs(t, set(authority, dec("0.34")), types.ErrPriceChange)
+	f.pass(1, 23*time.Hour)
+	require.NoError(t, set(authority, dec("0.9")))
 }
 
 func TestVS04BrokenFeedKeepsTargets(t *testing.T) {

@@ -49,26 +49,33 @@ func ValidatePrice(price math.LegacyDec) error {
 	return nil
 }
 
-// NextPrice is the price record after price was set at now. prev is nil for the first price, which is free. Every
-// later one stays within base / maxChange and base x maxChange, where base is the price at the start of the interval
-// that now lies in; an interval starts with the first change after the last one ended.
+// NextPrice is the price record after price was set at now. prev is nil for the first price, which is free. Every later
+// one stays within a factor of maxChange of all prices that held less than an interval ago. For that the record keeps the
+// extremes of two intervals, the present one and the one before; after a whole interval without a change only the price
+// itself counts.
 func NextPrice(prev *Price, price math.LegacyDec, now time.Time, maxChange math.LegacyDec, interval time.Duration) (Price, error) {
 	if err := ValidatePrice(price); err != nil {
 		return Price{}, err
 	}
-	next := Price{Price: price, UpdatedAt: now, Base: price, BaseAt: now}
 	if prev == nil {
-		return next, nil
+		return Price{Price: price, UpdatedAt: now, StartedAt: now, Low: price, High: price, LastLow: price, LastHigh: price}, nil
 	}
-	if now.Before(prev.BaseAt.Add(interval)) {
-		next.Base, next.BaseAt = prev.Base, prev.BaseAt
-	} else {
-		next.Base = prev.Price
+	next := *prev
+	switch end := prev.StartedAt.Add(interval); {
+	case !now.Before(prev.UpdatedAt.Add(interval)):
+		next.StartedAt, next.LastLow, next.LastHigh = now, prev.Price, prev.Price
+		next.Low, next.High = prev.Price, prev.Price
+	case !now.Before(end):
+		next.StartedAt, next.LastLow, next.LastHigh = end, prev.Low, prev.High
+		next.Low, next.High = prev.Price, prev.Price
 	}
-	if !within(next.Base, price, maxChange) || !within(price, next.Base, maxChange) {
-		return Price{}, errorsmod.Wrapf(ErrPriceChange, "%s from %s; a factor of at most %s either way is possible until %s",
-			price, next.Base, maxChange, next.BaseAt.Add(interval).UTC().Format(time.RFC3339))
+	low, high := math.LegacyMinDec(next.Low, next.LastLow), math.LegacyMaxDec(next.High, next.LastHigh)
+	if !within(price, low, maxChange) || !within(high, price, maxChange) {
+		return Price{}, errorsmod.Wrapf(ErrPriceChange, "%s; prices of late were %s to %s, and a factor of at most %s between any two of them is possible; at the latest %s after the last change only that one counts",
+			price, low, high, maxChange, interval)
 	}
+	next.Price, next.UpdatedAt = price, now
+	next.Low, next.High = math.LegacyMinDec(next.Low, price), math.LegacyMaxDec(next.High, price)
 	return next, nil
 }
 
@@ -89,11 +96,19 @@ func (p Price) Validate() error {
 	if err := ValidatePrice(p.Price); err != nil {
 		return err
 	}
-	if err := ValidatePrice(p.Base); err != nil {
-		return errorsmod.Wrap(err, "base")
+	for _, f := range []struct {
+		name  string
+		value math.LegacyDec
+	}{{"low", p.Low}, {"high", p.High}, {"last_low", p.LastLow}, {"last_high", p.LastHigh}} {
+		if err := ValidatePrice(f.value); err != nil {
+			return errorsmod.Wrap(err, f.name)
+		}
 	}
-	if p.UpdatedAt.Before(p.BaseAt) {
-		return errorsmod.Wrapf(ErrInvalidPrice, "updated_at %s is before base_at %s", p.UpdatedAt, p.BaseAt)
+	if p.Price.LT(p.Low) || p.Price.GT(p.High) || p.LastLow.GT(p.LastHigh) {
+		return errorsmod.Wrapf(ErrInvalidPrice, "%s is not within low %s and high %s, or last_low %s is above last_high %s", p.Price, p.Low, p.High, p.LastLow, p.LastHigh)
+	}
+	if p.UpdatedAt.Before(p.StartedAt) {
+		return errorsmod.Wrapf(ErrInvalidPrice, "updated_at %s is before started_at %s", p.UpdatedAt, p.StartedAt)
 	}
 	return nil
 }

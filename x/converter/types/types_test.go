@@ -99,34 +99,63 @@ func TestTargetIsMonotone(t *testing.T) {
 	})
 }
 
-func TestNextPriceStaysWithinTheIntervalsBounds(t *testing.T) {
+// Two steps on either side of the end of an interval were more than one interval may have.
+func TestPricesOfAnyIntervalStayWithinTheBound(t *testing.T) {
 	start := time.Unix(1_700_000_000, 0).UTC()
+	type held struct {
+		price math.LegacyDec
+		until time.Time
+	}
+	accepted := 0
 	rapid.Check(t, func(t *rapid.T) {
-		change := math.LegacyNewDecWithPrec(rapid.Int64Range(100, 100_000).Draw(t, "change"), 2)
+		change := math.LegacyNewDecWithPrec(rapid.Int64Range(100, 300).Draw(t, "change"), 2)
 		interval := time.Duration(rapid.Int64Range(1, 100).Draw(t, "interval")) * time.Hour
-		now, last := start, (*types.Price)(nil)
-		for range rapid.IntRange(1, 20).Draw(t, "steps") {
-			now = now.Add(time.Duration(rapid.Int64Range(0, 200).Draw(t, "hours")) * time.Hour)
-			next, err := types.NextPrice(last, anyDec.Draw(t, "price"), now, change, interval)
+		now, last, past := start, (*types.Price)(nil), []held(nil)
+		for range rapid.IntRange(1, 40).Draw(t, "steps") {
+			now = now.Add(time.Duration(rapid.Int64Range(0, 120).Draw(t, "hours")) * time.Hour)
+			price := math.LegacyNewDecWithPrec(rapid.Int64Range(50, 300).Draw(t, "price"), 2)
+			next, err := types.NextPrice(last, price, now, change, interval)
 			if err != nil {
+				if last != nil && price.Equal(last.Price) {
+					t.Fatalf("the present price was refused: %s", err)
+				}
 				continue
 			}
+			accepted++
 			if err := next.Validate(); err != nil {
 				t.Fatal(err)
 			}
 			if last != nil {
-				ratio := new(big.Rat).SetFrac(next.Price.BigInt(), next.Base.BigInt())
+				past = append(past, held{last.Price, now})
+			}
+			for _, p := range past {
+				if !p.until.After(now.Add(-interval)) {
+					continue
+				}
+				ratio := new(big.Rat).SetFrac(price.BigInt(), p.price.BigInt())
 				most := new(big.Rat).SetFrac(change.BigInt(), math.LegacyOneDec().BigInt())
 				if ratio.Cmp(most) > 0 || ratio.Cmp(new(big.Rat).Inv(most)) < 0 {
-					t.Fatalf("%s from %s is more than a factor of %s", next.Price, next.Base, change)
-				}
-				if now.Before(last.BaseAt.Add(interval)) != next.BaseAt.Equal(last.BaseAt) && !now.Equal(last.BaseAt) {
-					t.Fatalf("base moved within its interval, or did not after it")
+					t.Fatalf("%s, and %s until %s before, is more than a factor of %s", price, p.price, now.Sub(p.until), change)
 				}
 			}
 			last = &next
 		}
 	})
+	require.Greater(t, accepted, 500)
+}
+
+// An interval without a change leaves only the price itself.
+func TestPriceMovesByTheBoundInEveryInterval(t *testing.T) {
+	now, two := time.Unix(1_700_000_000, 0).UTC(), math.LegacyNewDec(2)
+	p, err := types.NextPrice(nil, math.LegacyOneDec(), now, two, time.Hour)
+	require.NoError(t, err)
+	for range 5 {
+		now = now.Add(time.Hour)
+		p, err = types.NextPrice(&p, p.Price.Mul(two), now, two, time.Hour)
+		require.NoError(t, err)
+		_, err = types.NextPrice(&p, p.Price.QuoInt64(2).Sub(math.LegacySmallestDec()), now, two, time.Hour)
+		require.ErrorIs(t, err, types.ErrPriceChange)
+	}
 }
 
 func TestBackoffDoublesToItsBound(t *testing.T) {
