@@ -17,14 +17,13 @@ import (
 )
 
 // AddRewards takes over rewards of one validator that virtual staking has paid into the converter's account. Travelling
-// denoms wait in the validator's backlog for the next transfer; the rest goes to this chain's community pool. If the pool
-// cannot take a denom, that part stays in the account, attributed to nobody: it must not hold up the rewards that travel.
+// denoms wait in the validator's backlog for the next transfer. The rest stays in the account, attributed to nobody: anyone
+// can add any number of worthless denoms to a validator's rewards, so nothing here may cost more with each of them.
 func (k *Keeper) AddRewards(ctx context.Context, id uint64, validator string, rewards sdk.Coins) error {
 	if rewards.Empty() {
 		return nil
 	}
-	c, err := k.GetConverter(ctx, id)
-	if err != nil {
+	if _, err := k.GetConverter(ctx, id); err != nil {
 		return err
 	}
 	if err := control.ValidateName(validator); err != nil {
@@ -41,12 +40,12 @@ func (k *Keeper) AddRewards(ctx context.Context, id uint64, validator string, re
 	if err != nil {
 		return err
 	}
-	var travelling, rest sdk.Coins
+	var travelling, kept sdk.Coins
 	for _, coin := range rewards {
 		if params.Travels(coin.Denom, bondDenom) {
 			travelling = append(travelling, coin)
 		} else {
-			rest = append(rest, coin)
+			kept = append(kept, coin)
 		}
 	}
 	if !travelling.Empty() {
@@ -64,19 +63,9 @@ func (k *Keeper) AddRewards(ctx context.Context, id uint64, validator string, re
 			return err
 		}
 	}
-	if !rest.Empty() {
-		sdkCtx := sdk.UnwrapSDKContext(ctx)
-		err := isolate.Try(sdkCtx, func(ctx sdk.Context) error {
-			return k.distributionKeeper.FundCommunityPool(ctx, rest, c.Account())
-		})
-		if err != nil {
-			k.sendFailed(sdkCtx, id, "community_pool", err)
-			rest = nil
-		}
-	}
 	count("rewards_added")
 	return emit(ctx, &types.EventRewardsAdded{
-		ConverterID: id, Validator: validator, Amount: travelling.String(), CommunityPool: shorten(rest.String()),
+		ConverterID: id, Validator: validator, Amount: travelling.String(), Kept: shorten(kept.String()),
 	})
 }
 
