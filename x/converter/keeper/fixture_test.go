@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -502,12 +503,15 @@ func (f *fakeVirtual) CreateSource(_ context.Context, id uint64, account sdk.Acc
 	return f.fail
 }
 
-func (f *fakeVirtual) GetSource(_ context.Context, id uint64) (virtualstakingtypes.Source, error) {
-	maxCap := math.ZeroInt()
-	if f.capped[id] {
-		maxCap = math.OneInt()
+func (f *fakeVirtual) CappedSources(context.Context) ([]uint64, error) {
+	var ids []uint64
+	for id, capped := range f.capped {
+		if capped {
+			ids = append(ids, id)
+		}
 	}
-	return virtualstakingtypes.Source{ID: id, MaxCap: maxCap}, nil
+	slices.Sort(ids)
+	return ids, nil
 }
 
 // change records a validator's new status at the end of the index.

@@ -55,19 +55,39 @@ func (k *Keeper) boundTo(ctx sdk.Context, port, channelID string) (types.Convert
 	return c, nil
 }
 
-// ReportAcknowledged handles the acknowledgement of a ValidatorSync. There is nothing to do but to say so when the
-// provider refused it.
+// ReportAcknowledged handles the acknowledgement of a ValidatorSync. A refused one may have carried news that will not come
+// again, so the provider is then told of all validators anew, after a back-off that doubles with every such report.
 func (k *Keeper) ReportAcknowledged(ctx sdk.Context, packet channeltypes.Packet, ack []byte) error {
-	refused := control.AckRefused(ack)
-	if refused == "" {
-		return nil
-	}
 	c, err := k.byPort(ctx, packet.SourcePort)
 	if err != nil {
 		return err
 	}
-	count("reports_refused")
-	return emit(ctx, &types.EventReportRefused{ConverterID: c.ID, Sequence: packet.Sequence, Reason: shorten(refused)})
+	refused := control.AckRefused(ack)
+	if refused != "" {
+		count("reports_refused")
+		err := emit(ctx, &types.EventReportRefused{ConverterID: c.ID, Sequence: packet.Sequence, Reason: shorten(refused)})
+		if err != nil {
+			return err
+		}
+	}
+	if c.Status != types.ConverterOpen || c.ChannelID != packet.SourceChannel {
+		return nil
+	}
+	cursor, err := optional(k.SyncCursors.Get(ctx, c.ID))
+	// What was sent before the last restart has been made up for by it.
+	if err != nil || packet.Sequence < cursor.FirstSequence {
+		return err
+	}
+	switch {
+	case refused != "":
+		next, _ := k.channelKeeper.GetNextSequenceSend(ctx, c.Port(), c.ChannelID)
+		cursor.Restart(ctx.BlockHeight(), next)
+	case cursor.Failures > 0 && cursor.FullDone && packet.Sequence >= cursor.LastSequence:
+		cursor.Failures = 0
+	default:
+		return nil
+	}
+	return k.SyncCursors.Set(ctx, c.ID, cursor)
 }
 
 // Guard runs the handler of an acknowledgement, a timeout, a closure or a block. An error returned from there would jam the

@@ -17,8 +17,8 @@ import (
 )
 
 // EndBlock tells providers of validator changes: at most one packet per converter and max_packets_per_block in all,
-// round robin over the open converters. Of those looked at in a block the ones with a cap come first: anybody can open
-// a converter, but only governance gives it a cap. What cannot be sent waits; it never fails the block.
+// those with a cap first, then round robin over the open converters: anybody can open a converter, but only governance
+// gives it a cap. What cannot be sent waits; it never fails the block.
 func (k *Keeper) EndBlock(ctx context.Context) error {
 	sdkCtx := sdk.UnwrapSDKContext(ctx)
 	k.Guard(sdkCtx, "validator reports", k.reportValidators)
@@ -30,39 +30,61 @@ func (k *Keeper) reportValidators(ctx sdk.Context) error {
 	if err != nil {
 		return err
 	}
-	ids, err := robin(ctx, k.OpenConverters, k.LastReported, types.MaxExamined)
-	if err != nil || len(ids) == 0 {
-		return err
-	}
-	ids = k.cappedFirst(ctx, ids)
-	last := ids[0]
-	for budget, i := params.MaxPacketsPerBlock, 0; budget > 0 && i < len(ids); i++ {
-		last = ids[i]
+	budget := params.MaxPacketsPerBlock
+	report := func(id uint64) {
 		sent := false
 		err := isolate.WithGas(ctx, types.ReportGas, func(ctx sdk.Context) (err error) {
-			sent, err = k.reportTo(ctx, last)
+			sent, err = k.reportTo(ctx, id)
 			return err
 		})
 		if err != nil {
-			k.sendFailed(ctx, last, "validators", err)
+			k.sendFailed(ctx, id, "validators", err)
 		} else if sent {
 			budget--
+		}
+	}
+
+	capped, err := k.openWithCap(ctx)
+	if err != nil {
+		return err
+	}
+	first := make(map[uint64]struct{}, len(capped))
+	for i := range capped {
+		first[capped[i]] = struct{}{}
+		if budget > 0 {
+			// A different one begins in every block, so that all get a place if there are too few.
+			report(capped[(uint64(i)+uint64(ctx.BlockHeight()))%uint64(len(capped))])
+		}
+	}
+	ids, err := robin(ctx, k.OpenConverters, k.LastReported, types.MaxExamined)
+	if err != nil || len(ids) == 0 || budget == 0 {
+		return err
+	}
+	last := ids[0]
+	for i := 0; budget > 0 && i < len(ids); i++ {
+		last = ids[i]
+		if _, done := first[last]; !done {
+			report(last)
 		}
 	}
 	return serve(ctx, k.LastReported, last)
 }
 
-// cappedFirst moves the converters with a cap to the front and keeps the order otherwise.
-func (k *Keeper) cappedFirst(ctx context.Context, ids []uint64) []uint64 {
-	var capped, rest []uint64
-	for _, id := range ids {
-		if source, err := k.virtualStaking.GetSource(ctx, id); err == nil && source.MaxCap.IsPositive() {
-			capped = append(capped, id)
-		} else {
-			rest = append(rest, id)
+// openWithCap are the open converters with a cap. However many others there are, these are looked at in every block.
+func (k *Keeper) openWithCap(ctx context.Context) ([]uint64, error) {
+	capped, err := k.virtualStaking.CappedSources(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var open []uint64
+	for _, id := range capped {
+		if has, err := k.OpenConverters.Has(ctx, id); err != nil {
+			return nil, err
+		} else if has {
+			open = append(open, id)
 		}
 	}
-	return append(capped, rest...)
+	return open, nil
 }
 
 // reportTo sends the converter's provider one ValidatorSync if there is anything to tell and a way to tell it.
@@ -75,6 +97,9 @@ func (k *Keeper) reportTo(ctx sdk.Context, id uint64) (sent bool, err error) {
 	if err != nil && !errors.Is(err, collections.ErrNotFound) {
 		return false, err
 	}
+	if ctx.BlockHeight() < cursor.RetryHeight {
+		return false, nil
+	}
 	sync, next, err := k.nextReport(ctx, c, cursor)
 	if err != nil || sync == nil {
 		return false, err
@@ -86,6 +111,9 @@ func (k *Keeper) reportTo(ctx sdk.Context, id uint64) (sent bool, err error) {
 	sequence, err := k.sendPacket(ctx, c, data)
 	if err != nil {
 		return false, err
+	}
+	if next.FullDone && !cursor.FullDone {
+		next.LastSequence = sequence
 	}
 	if err := k.SyncCursors.Set(ctx, id, next); err != nil {
 		return false, err

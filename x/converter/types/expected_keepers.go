@@ -36,7 +36,7 @@ type StakingKeeper interface {
 	UnbondingTime(ctx context.Context) (time.Duration, error)
 }
 
-// DistributionKeeper receives the creation fee and the rewards that do not travel.
+// DistributionKeeper receives the creation fee.
 type DistributionKeeper interface {
 	FundCommunityPool(ctx context.Context, amount sdk.Coins, sender sdk.AccAddress) error
 }
@@ -84,8 +84,8 @@ type TransferKeeper interface {
 type VirtualStaking interface {
 	// CreateSource makes the virtual staking source of converter id; its rewards go to rewardAccount.
 	CreateSource(ctx context.Context, id uint64, rewardAccount sdk.AccAddress) error
-	// GetSource returns the source of converter id, with its cap.
-	GetSource(ctx context.Context, id uint64) (virtualstakingtypes.Source, error)
+	// CappedSources returns the ids of all sources with a cap, in rising order; governance bounds their number.
+	CappedSources(ctx context.Context) ([]uint64, error)
 	// ValidatorChanges returns up to limit validators whose last change has a sequence above after, in its order.
 	ValidatorChanges(ctx context.Context, after uint64, limit int) ([]virtualstakingtypes.ValidatorRecord, error)
 	// ValidatorStatus is unspecified for a validator that was never reported.
