@@ -69,6 +69,8 @@ func (k *Keeper) initConverter(ctx sdk.Context, g types.GenesisConverter) error 
 			return err
 		}
 	}
+	g.Sync.RetryHeight = types.RetryAt(g.Sync.RetryHeight, ctx.BlockHeight())
+	g.Rewards.RetryHeight = types.RetryAt(g.Rewards.RetryHeight, ctx.BlockHeight())
 	if g.Sync != (types.SyncCursor{}) {
 		if err := k.SyncCursors.Set(ctx, c.ID, g.Sync); err != nil {
 			return err

@@ -53,6 +53,25 @@ func TestGenesisRoundTrip(t *testing.T) {
 	}
 }
 
+// A chain that starts again at height zero does not wait for heights of the old one.
+func TestGN05_OldRetryHeightsSilencedANewChain(t *testing.T) {
+	f := busy(t)
+	gs, err := f.k.ExportGenesis(f.ctx)
+	require.NoError(t, err)
+	gs.Converters[0].Rewards.RetryHeight, gs.Converters[0].Sync.RetryHeight = 5_000_000, 5_000_000
+	gs.Converters[1].Sync.RetryHeight = 10_000
+
+	g := newFixture(t)
+	g.ctx = g.ctx.WithBlockHeight(1)
+	g.fund(types.ConverterAddress(1), coin(4))
+	require.NoError(t, g.k.InitGenesis(g.ctx, *gs))
+	again, err := g.k.ExportGenesis(g.ctx)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, again.Converters[0].Rewards.RetryHeight)
+	require.EqualValues(t, 1, again.Converters[0].Sync.RetryHeight)
+	require.EqualValues(t, 10_000, again.Converters[1].Sync.RetryHeight, "a possible one stays")
+}
+
 func TestGN03PortsThatAreBoundStayBound(t *testing.T) {
 	f := newFixture(t)
 	id := f.create()
@@ -100,7 +119,9 @@ func TestGN02BadGenesisNamesTheField(t *testing.T) {
 		{"snapshot", func(g *types.GenesisState) { g.Converters[0].Snapshot.NextChunk = 0 }},
 		{"sync.unbonding_period", func(g *types.GenesisState) { g.Converters[0].Sync.UnbondingPeriod = -1 }},
 		{"price", func(g *types.GenesisState) { g.Converters[0].Price.Price = math.LegacyZeroDec() }},
-		{"base", func(g *types.GenesisState) { g.Converters[0].Price.Base = math.LegacyZeroDec() }},
+		{"last_low", func(g *types.GenesisState) { g.Converters[0].Price.LastLow = math.LegacyZeroDec() }},
+		{"high", func(g *types.GenesisState) { g.Converters[0].Price.High = g.Converters[0].Price.Price.QuoInt64(2) }},
+		{"sync.retry_height", func(g *types.GenesisState) { g.Converters[0].Sync.RetryHeight = -1 }},
 		{"pending_rewards[0].amount", func(g *types.GenesisState) { g.Converters[0].PendingRewards[0].Amount = math.ZeroInt() }},
 		{"pending_rewards[0]", func(g *types.GenesisState) { g.Converters[0].PendingRewards[0].Validator = "" }},
 		{"pending_rewards[1]", func(g *types.GenesisState) {
