@@ -100,11 +100,6 @@ func (k *Keeper) epoch(ctx sdk.Context, source types.Source, params types.Params
 	if k.hooks == nil {
 		return 0, types.ErrNoHooks.Wrap("the app must call SetHooks")
 	}
-	// Read first: a batch that came later need not be in the targets.
-	lastBatch, err := k.hooks.LastBatchID(ctx, source.ID)
-	if err != nil {
-		return 0, err
-	}
 	run, err := k.newRebalance(ctx, source, params)
 	if err != nil {
 		return 0, err
@@ -112,7 +107,8 @@ func (k *Keeper) epoch(ctx sdk.Context, source types.Source, params types.Params
 	if err := run.withdrawRewards(ctx); err != nil {
 		return 0, err
 	}
-	if err := run.setTargets(ctx); err != nil {
+	lastBatch, err := run.setTargets(ctx)
+	if err != nil {
 		return 0, err
 	}
 	if err := run.unbond(ctx); err != nil {

@@ -115,7 +115,7 @@ func TestVS04_StalePriceOnlyLowersAndAFailureKeepsWhatIs(t *testing.T) {
 	f.end()
 }
 
-func TestFailingEpochLeavesNothingAndOthersGoOn(t *testing.T) {
+func TestFailingTargetsConcernOneSource(t *testing.T) {
 	f := newFixture(t, 2)
 	f.addSource(1, 1_000)
 	f.addSource(2, 1_000)
@@ -130,7 +130,6 @@ func TestFailingEpochLeavesNothingAndOthersGoOn(t *testing.T) {
 		"too much": func(ctx context.Context, _ uint64) { sdk.UnwrapSDKContext(ctx).GasMeter().ConsumeGas(1<<40, "") },
 	} {
 		t.Run(name, func(t *testing.T) {
-			paid := f.bank.GetBalance(f.ctx, rewardAccount(1), denom)
 			f.hooks.onEpoch = func(ctx context.Context, source uint64) {
 				if source == 1 {
 					fault(ctx, source)
@@ -146,7 +145,7 @@ func TestFailingEpochLeavesNothingAndOthersGoOn(t *testing.T) {
 			require.Equal(t, f.ctx.BlockHeight()+10, f.source(1).NextEpoch)
 			require.Equal(t, applied, f.source(1).Applied)
 			require.EqualValues(t, 500, f.delegated(1, f.vals[0]))
-			require.Equal(t, paid, f.bank.GetBalance(f.ctx, rewardAccount(1), denom), "also the rewards are reverted")
+			f.creditedEqualsPaid(1)
 			f.hooks.set(2, map[string]int64{f.vals[0].operator: 500 + f.ctx.BlockHeight()%100})
 			f.epoch(2)
 			require.Equal(t, f.ctx.BlockHeight(), f.source(2).LastEpoch)
@@ -157,6 +156,33 @@ func TestFailingEpochLeavesNothingAndOthersGoOn(t *testing.T) {
 	f.epoch(1)
 	require.EqualValues(t, 700, f.delegated(1, f.vals[0]))
 	require.Empty(t, f.source(1).LastFailure)
+	f.end()
+}
+
+// A price feed that fails for good must not keep virtual stake that governance takes away.
+func TestVS04_FailingPriceFeedBlockedALowerCap(t *testing.T) {
+	f := newFixture(t, 3)
+	f.addSource(1, 900_000)
+	f.hooks.set(1, map[string]int64{f.vals[0].operator: 600_000, f.vals[1].operator: 300_000})
+	f.epoch(1)
+	f.hooks.failures[1] = errInjected
+	applied := f.source(1).Applied
+	f.hooks.batch[1]++
+	f.epoch(1)
+	require.EqualValues(t, 600_000, f.delegated(1, f.vals[0]))
+	f.setCap(1, 300_000)
+	f.epoch(1)
+	require.EqualValues(t, 200_000, f.delegated(1, f.vals[0]))
+	require.EqualValues(t, 100_000, f.delegated(1, f.vals[1]))
+	require.Equal(t, "targets: "+errInjected.Error(), f.source(1).LastFailure)
+	require.Equal(t, []*types.EventEpochFailed{{Source: 1, Reason: "targets: " + errInjected.Error()}}, events[*types.EventEpochFailed](f))
+	require.Equal(t, "300000", f.source(1).EffectiveCap.String())
+	require.Equal(t, applied, f.source(1).Applied)
+	require.True(t, f.credited(1).IsPositive())
+	f.creditedEqualsPaid(1)
+	f.setCap(1, 800_000)
+	f.epoch(1)
+	require.Equal(t, "300000", f.info(1).Delegated.String(), "nothing rises")
 	f.end()
 }
 

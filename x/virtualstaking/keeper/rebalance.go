@@ -120,21 +120,56 @@ func (r *rebalance) withdraw(ctx sdk.Context, l *line) (func(), error) {
 	})
 }
 
-// setTargets asks for the targets, drops validators that cannot have stake, and scales the rest to the cap.
-func (r *rebalance) setTargets(ctx sdk.Context) error {
-	// Without a cap everything leaves, whatever the owner of the source says.
+// setTargets asks for the targets, drops validators that cannot have stake, and scales the rest to the cap. Without an
+// answer what is there counts as the target, so that a lower cap takes effect all the same, and nothing rises. It returns
+// the last batch that the targets include.
+func (r *rebalance) setTargets(ctx sdk.Context) (lastBatch uint64, err error) {
+	var targets []types.Target
+	failure := r.ask(ctx, func(ctx sdk.Context) (err error) {
+		// Read first: a batch that came later need not be in the targets.
+		if lastBatch, err = r.k.hooks.LastBatchID(ctx, r.source.ID); err != nil {
+			return err
+		}
+		// Without a cap everything leaves, whatever the owner of the source says.
+		if !r.source.MaxCap.IsPositive() {
+			return nil
+		}
+		if targets, r.increase, err = r.k.hooks.Targets(ctx, r.source.ID); err != nil {
+			return err
+		}
+		return types.ValidateTargets(targets)
+	})
+	if failure != nil {
+		targets, r.increase = nil, false
+		for _, l := range r.lines {
+			targets = append(targets, types.Target{Validator: l.validator, Amount: l.current})
+		}
+		r.failed++
+		r.firstFailure = types.Reason(fmt.Errorf("targets: %w", failure))
+		r.k.logger(ctx).Error("no targets, virtual stake is only kept to its cap", "source", r.source.ID, "error", failure)
+		err := ctx.EventManager().EmitTypedEvent(&types.EventEpochFailed{Source: r.source.ID, Reason: "targets: " + failure.Error()})
+		if err != nil {
+			return 0, err
+		}
+	}
+	return lastBatch, r.aim(ctx, targets)
+}
+
+// ask runs fn, which is the owner's, with all gas but what unbonding and bonding need at least.
+func (r *rebalance) ask(ctx sdk.Context, fn func(sdk.Context) error) error {
+	reserve := r.params.EpochGas / 5
+	if left := ctx.GasMeter().GasRemaining(); left > reserve {
+		return charged(ctx, left-reserve, fn)
+	}
+	return types.ErrEpochGas.Wrap("none is left to ask for targets, raise epoch_gas")
+}
+
+// aim sets what each line should be.
+func (r *rebalance) aim(ctx sdk.Context, targets []types.Target) error {
+	// Not scaled to zero, but none at all: a validator that lost everything has a line too.
 	if !r.source.MaxCap.IsPositive() {
 		return nil
 	}
-	targets, increase, err := r.k.hooks.Targets(ctx, r.source.ID)
-	if err != nil {
-		return err
-	}
-	if err := types.ValidateTargets(targets); err != nil {
-		return err
-	}
-	r.increase = increase
-
 	kept, addresses := make([]types.Target, 0, len(targets)), make([]sdk.ValAddress, 0, len(targets))
 	for _, t := range targets {
 		addr, ok, err := r.k.canHaveStake(ctx, t.Validator)
