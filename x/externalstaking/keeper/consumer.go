@@ -177,6 +177,9 @@ func (k *Keeper) UpdateConsumer(ctx sdk.Context, sender sdk.AccAddress, id uint6
 		if err := k.validateTransferChannel(ctx, *u.TransferChannel, consumer.ConnectionID); err != nil {
 			return types.Consumer{}, err
 		}
+		if err := k.checkRewardChannels(ctx, id, *u.TransferChannel); err != nil {
+			return types.Consumer{}, err
+		}
 		consumer.TransferChannel = *u.TransferChannel
 	}
 	if u.UnbondingPeriod != nil {

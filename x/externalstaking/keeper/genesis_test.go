@@ -202,6 +202,7 @@ func TestGN02GenesisNamesTheBadField(t *testing.T) {
 		{"validator status", func(gs *types.GenesisState) { gs.Consumers[0].Validators[c].Validator.Status = 0 }, "validators[2]: validator: status"},
 		{"applied batch never sent", func(gs *types.GenesisState) { gs.Consumers[0].Applied[0].Applied.BatchID = 99 }, "applied[0].applied.batch_id"},
 		{"rewards received", func(gs *types.GenesisState) { gs.Consumers[0].Rewards[0].Received = math.NewInt(1) }, "rewards[0].received"},
+		{"rewards over no channel", func(gs *types.GenesisState) { gs.Consumers[0].Rewards[0].TransferChannel = "" }, "rewards[0].transfer_channel"},
 		{"rewards paid", func(gs *types.GenesisState) { gs.Consumers[0].Rewards[0].Paid = math.NewInt(-1) }, "rewards[0].paid"},
 		{"user", func(gs *types.GenesisState) { gs.Positions[0].User = "alice" }, "positions[0].user"},
 		{"duplicate position", func(gs *types.GenesisState) { gs.Positions = append(gs.Positions, gs.Positions[0]) }, "duplicate of"},

@@ -340,6 +340,8 @@ type fakeIBC struct {
 	key     storetypes.StoreKey
 	status  exported.Status
 	channel channeltypes.State
+	// transferChannels makes every channel of the transfer port an open, unordered one.
+	transferChannels bool
 }
 
 type sentPacket struct {
@@ -397,7 +399,10 @@ func (f *fakeIBC) GetAllPacketCommitmentsAtChannel(ctx sdk.Context, port, _ stri
 	return states
 }
 
-func (f *fakeIBC) GetChannel(sdk.Context, string, string) (channeltypes.Channel, bool) {
+func (f *fakeIBC) GetChannel(_ sdk.Context, port, _ string) (channeltypes.Channel, bool) {
+	if f.transferChannels && port == "transfer" {
+		return channeltypes.Channel{State: channeltypes.OPEN, Ordering: channeltypes.UNORDERED, ConnectionHops: []string{"connection-0"}}, true
+	}
 	return channeltypes.Channel{State: f.channel, Ordering: channeltypes.ORDERED, ConnectionHops: []string{"connection-0"}}, true
 }
 

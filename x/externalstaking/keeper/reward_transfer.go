@@ -54,7 +54,7 @@ func (k *Keeper) ReceiveReward(ctx sdk.Context, consumerID uint64, packet channe
 	if !ok || !amount.Equal(total) {
 		return types.ErrRewardRefused.Wrapf("the transfer is of %s, the entries add up to %s", data.Amount, total)
 	}
-	return k.CreditRewards(ctx, consumer, sdk.NewCoin(receivedDenom(packet, data.Denom), amount), memo.Entries)
+	return k.CreditRewards(ctx, consumer, data.Sender, sdk.NewCoin(receivedDenom(packet, data.Denom), amount), memo.Entries)
 }
 
 // receivedDenom is what a transferred denom is called here: a token that comes home loses its prefix, any other becomes

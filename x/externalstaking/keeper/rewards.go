@@ -17,9 +17,9 @@ import (
 
 // CreditRewards shares a reward transfer that has arrived in the consumer's reward receiver among its pools; the
 // entries add up to amount. The share of a validator this chain does not know is kept unassigned, so that one bad name
-// blocks nobody. It is refused beyond 2^128 in total per denom, and for a denom too many.
-func (k *Keeper) CreditRewards(ctx sdk.Context, consumer types.Consumer, amount sdk.Coin, entries []control.RewardEntry) error {
-	totals, err := k.rewardTotals(ctx, consumer, amount.Denom)
+// blocks nobody. sender is the consumer's account it came from. It is refused beyond 2^128 in total per denom, and for a denom too many.
+func (k *Keeper) CreditRewards(ctx sdk.Context, consumer types.Consumer, sender string, amount sdk.Coin, entries []control.RewardEntry) error {
+	totals, err := k.rewardTotals(ctx, consumer, sender, amount.Denom)
 	if err != nil {
 		return err
 	}
@@ -48,35 +48,57 @@ func (k *Keeper) CreditRewards(ctx sdk.Context, consumer types.Consumer, amount 
 	})
 }
 
-// rewardTotals returns the account of one denom. Anybody on the consumer can send tokens with a reward memo, so one of
-// the max_reward_denoms places is kept for the consumer's bond denom.
-func (k *Keeper) rewardTotals(ctx context.Context, consumer types.Consumer, denom string) (types.RewardTotals, error) {
+// rewardTotals returns the account of one denom. Over each transfer channel a denom has another name, so each has
+// max_reward_denoms places of its own, one of them for the consumer's bond denom. Anybody on the consumer can send tokens
+// with a reward memo: the other places are for what the converter itself sends, so that nobody can fill them with junk.
+func (k *Keeper) rewardTotals(ctx context.Context, consumer types.Consumer, sender, denom string) (types.RewardTotals, error) {
 	totals, err := k.RewardTotals.Get(ctx, collections.Join(consumer.ID, denom))
 	if !errors.Is(err, collections.ErrNotFound) {
 		return totals, err
 	}
+	if bondDenom := BondVoucher(consumer); denom != bondDenom {
+		if !types.IsConverter(consumer.CounterpartyPort, sender) {
+			return totals, types.ErrRewardRefused.Wrapf("denom %s from %s: only %s may come from anybody but %s", denom, sender, bondDenom, consumer.CounterpartyPort)
+		}
+		if err := k.checkRewardDenoms(ctx, consumer, denom, bondDenom); err != nil {
+			return totals, err
+		}
+	}
+	return types.RewardTotals{
+		Denom: denom, Received: math.ZeroInt(), Paid: math.ZeroInt(), Unassigned: math.ZeroInt(), TransferChannel: consumer.TransferChannel,
+	}, nil
+}
+
+// checkRewardDenoms checks that one of the places for other denoms than the bond denom is free on the transfer channel.
+func (k *Keeper) checkRewardDenoms(ctx context.Context, consumer types.Consumer, denom, bondDenom string) error {
 	params, err := k.Params.Get(ctx)
 	if err != nil {
-		return totals, err
+		return err
 	}
-	bondDenom := BondVoucher(consumer)
-	places := int(params.MaxRewardDenoms)
-	if denom != bondDenom {
-		places--
-	}
-	err = k.RewardTotals.Walk(ctx, collections.NewPrefixedPairRange[uint64, string](consumer.ID), func(key validatorKey, _ types.RewardTotals) (bool, error) {
-		if denom == bondDenom || key.K2() != bondDenom {
+	places := int(params.MaxRewardDenoms) - 1
+	err = k.RewardTotals.Walk(ctx, collections.NewPrefixedPairRange[uint64, string](consumer.ID), func(_ validatorKey, t types.RewardTotals) (bool, error) {
+		if t.TransferChannel == consumer.TransferChannel && t.Denom != bondDenom {
 			places--
 		}
 		return places <= 0, nil
 	})
-	if err != nil {
-		return totals, err
+	if err == nil && places <= 0 {
+		return types.ErrRewardRefused.Wrapf("denom %s: at most %d denoms are possible, one of them for %s", denom, params.MaxRewardDenoms, bondDenom)
 	}
-	if places <= 0 {
-		return totals, types.ErrRewardRefused.Wrapf("denom %s: at most %d denoms are possible, one of them for %s", denom, params.MaxRewardDenoms, bondDenom)
+	return err
+}
+
+// checkRewardChannels bounds the transfer channels a consumer's rewards ever came over, and so their denoms.
+func (k *Keeper) checkRewardChannels(ctx context.Context, consumerID uint64, next string) error {
+	channels := map[string]bool{next: true}
+	err := k.RewardTotals.Walk(ctx, collections.NewPrefixedPairRange[uint64, string](consumerID), func(_ validatorKey, t types.RewardTotals) (bool, error) {
+		channels[t.TransferChannel] = true
+		return false, nil
+	})
+	if err == nil && len(channels) > types.MaxRewardChannels {
+		return types.ErrInvalidTransferChannel.Wrapf("%s: rewards of consumer %d came over %d other channels already; go back to one of them", next, consumerID, types.MaxRewardChannels)
 	}
-	return types.RewardTotals{Denom: denom, Received: math.ZeroInt(), Paid: math.ZeroInt(), Unassigned: math.ZeroInt()}, nil
+	return err
 }
 
 // BondVoucher is the denom in which the consumer's bond denom arrives here.

@@ -13,6 +13,7 @@ import (
 	"cosmossdk.io/math"
 	storetypes "cosmossdk.io/store/types"
 	sdk "github.com/cosmos/cosmos-sdk/types"
+	"github.com/cosmos/cosmos-sdk/types/bech32"
 	transfertypes "github.com/cosmos/ibc-go/v8/modules/apps/transfer/types"
 	channeltypes "github.com/cosmos/ibc-go/v8/modules/core/04-channel/types"
 	porttypes "github.com/cosmos/ibc-go/v8/modules/core/05-port/types"
@@ -20,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mesh-security/mesh/x/control"
+	convertertypes "github.com/mesh-security/mesh/x/converter/types"
 	"github.com/mesh-security/mesh/x/externalstaking"
 	"github.com/mesh-security/mesh/x/externalstaking/keeper"
 	"github.com/mesh-security/mesh/x/externalstaking/types"
@@ -391,25 +393,87 @@ func TestRM13RewardsBeyondTheCap(t *testing.T) {
 	l.holds()
 }
 
+// fromConverter is the converter's account in the consumer's prefix.
+func fromConverter(t tester) string {
+	sender, err := bech32.ConvertAndEncode("other", convertertypes.ConverterAddress(1))
+	require.NoError(t, err)
+	return sender
+}
+
 func TestRewardDenomsAreBoundedWithAPlaceForTheBondDenom(t *testing.T) {
 	l := newOpenLedger(t)
 	l.bond(ann, "val1", 10)
 	send := func(denom string) bool {
 		packet, data := rewardPacket(math.NewInt(10), rewardMemo(t, 1, share("val1", 10)))
-		data.Denom = denom
+		data.Denom, data.Sender = denom, fromConverter(t)
 		return l.deliver(&fakeTransfer{}, packet, data).Success()
 	}
-	require.True(t, send("junk1"))
+	require.True(t, send("fees1"))
 	require.True(t, send("transfer/channel-7/stake"), "a token that comes home")
-	require.False(t, send("junk2"))
+	require.False(t, send("fees2"))
 	require.True(t, send("ucon"))
-	require.True(t, send("junk1"))
-	require.False(t, send("junk2"))
+	require.True(t, send("fees1"))
+	require.False(t, send("fees2"))
 	paid, err := l.withdrawRewards(ann, "")
 	require.NoError(t, err)
 	require.Len(t, paid, 3)
 	require.Equal(t, "10", paid.AmountOf(stakeDenom).String())
 	l.holds()
+}
+
+func TestJunkOfStrangersTakesNoPlaceOfARewardDenom(t *testing.T) {
+	l := newOpenLedger(t)
+	l.bond(ann, "val1", 10)
+	stranger, err := bech32.ConvertAndEncode("other", eve)
+	require.NoError(t, err)
+	other, err := bech32.ConvertAndEncode("other", convertertypes.ConverterAddress(2))
+	require.NoError(t, err)
+	send := func(denom, sender string) bool {
+		packet, data := rewardPacket(math.NewInt(10), rewardMemo(t, 1, share("val1", 10)))
+		data.Denom, data.Sender = denom, sender
+		return l.deliver(&fakeTransfer{}, packet, data).Success()
+	}
+	for _, sender := range []string{stranger, other, "", "converter.1", strings.Repeat("x", 1_000)} {
+		require.False(t, send("junk", sender), sender)
+	}
+	require.True(t, send("ucon", stranger), "the bond denom may come from anybody")
+	require.True(t, send("fees1", fromConverter(t)))
+	require.True(t, send("fees2", fromConverter(t)))
+	require.True(t, send("fees1", stranger), "it has its place already")
+}
+
+func TestRewardsGoOnOverANewTransferChannel(t *testing.T) {
+	l := newOpenLedger(t)
+	l.bond(ann, "val1", 10)
+	send := func(channel, denom string) bool {
+		packet, data := rewardPacket(math.NewInt(10), rewardMemo(t, 1, share("val1", 10)))
+		packet.DestinationChannel, data.Denom, data.Sender = channel, denom, fromConverter(t)
+		return l.deliver(&fakeTransfer{}, packet, data).Success()
+	}
+	over := func(channel string) error {
+		consumer, err := l.k.GetConsumer(l.ctx, 1)
+		require.NoError(t, err)
+		admin, err := sdk.AccAddressFromBech32(consumer.Admin)
+		require.NoError(t, err)
+		_, err = l.k.UpdateConsumer(l.ctx, admin, 1, keeper.ConsumerUpdate{TransferChannel: &channel})
+		return err
+	}
+	consumer, err := l.k.GetConsumer(l.ctx, 1)
+	require.NoError(t, err)
+	consumer.Admin = ann.String()
+	require.NoError(t, l.k.Consumers.Set(l.ctx, 1, consumer))
+	l.ibc.transferChannels = true
+	for i := range types.MaxRewardChannels {
+		channel := fmt.Sprintf("channel-%d", 20+i)
+		require.NoError(t, over(channel))
+		for _, denom := range []string{"fees1", "fees2", "ucon"} {
+			require.True(t, send(channel, denom), channel)
+		}
+		require.False(t, send(channel, "fees3"))
+	}
+	require.ErrorIs(t, over("channel-30"), types.ErrInvalidTransferChannel)
+	require.NoError(t, over("channel-20"))
+	require.True(t, send("channel-20", "ucon"))
 }
 
 func TestRewardMiddlewarePassesOutOfGasOnAndRefundsPanics(t *testing.T) {

@@ -177,6 +177,9 @@ func (c GenesisConsumer) validateRewards(sums map[poolID]*poolSum) error {
 		if i > 0 && r.Denom <= c.Rewards[i-1].Denom {
 			return errorsmod.Wrapf(ErrInconsistent, "rewards[%d].denom: %q is a duplicate or out of order", i, r.Denom)
 		}
+		if r.TransferChannel == "" {
+			return errorsmod.Wrapf(ErrInvalidTransferChannel, "rewards[%d].transfer_channel: empty", i)
+		}
 		for _, f := range []struct {
 			name   string
 			amount math.Int
