@@ -2,6 +2,8 @@ package keeper
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"cosmossdk.io/math"
 	sdk "github.com/cosmos/cosmos-sdk/types"
@@ -79,9 +81,37 @@ func (k *Keeper) settleUnbonded(ctx context.Context, id uint64, account sdk.AccA
 			return math.Int{}, err
 		}
 	}
-	entries, err := k.staking.SetUnbondingDelegationEntry(ctx, account, addr, sdkCtx.BlockHeight(), completion, amount)
-	if err != nil {
-		return math.Int{}, err
+	return math.ZeroInt(), k.addEntry(ctx, account, addr, completion, amount)
+}
+
+// addEntry adds an unbonding entry of amount. x/staking rewrites all entries of an account and validator with each one
+// and goes through them at every slash, so from types.MaxExactEntries on completion is rounded up to a bucket, and there
+// is one entry for each bucket. It takes the height of the latest unbonding in it, because x/staking slashes an entry
+// that was created at the height of the fault or later: it stays slashable for all that each part of it is.
+func (k *Keeper) addEntry(ctx context.Context, account sdk.AccAddress, addr sdk.ValAddress, completion time.Time, amount math.Int) error {
+	height := sdk.UnwrapSDKContext(ctx).BlockHeight()
+	ubd, err := k.staking.GetUnbondingDelegation(ctx, account, addr)
+	if err != nil && !errors.Is(err, stakingtypes.ErrNoUnbondingDelegation) {
+		return err
 	}
-	return math.ZeroInt(), k.staking.InsertUBDQueue(ctx, entries, completion)
+	if len(ubd.Entries) >= types.MaxExactEntries {
+		period, err := k.staking.UnbondingTime(ctx)
+		if err != nil {
+			return err
+		}
+		completion = types.RoundUp(completion, period)
+		for i := range ubd.Entries {
+			// An entry on hold stays after its time.
+			if entry := &ubd.Entries[i]; entry.CompletionTime.Equal(completion) && !entry.OnHold() {
+				entry.CreationHeight = height
+				entry.InitialBalance, entry.Balance = entry.InitialBalance.Add(amount), entry.Balance.Add(amount)
+				return k.staking.SetUnbondingDelegation(ctx, ubd)
+			}
+		}
+	}
+	ubd, err = k.staking.SetUnbondingDelegationEntry(ctx, account, addr, height, completion, amount)
+	if err != nil {
+		return err
+	}
+	return k.staking.InsertUBDQueue(ctx, ubd, completion)
 }

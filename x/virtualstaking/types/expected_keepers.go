@@ -48,11 +48,13 @@ type DelegationReader interface {
 	IterateDelegatorRedelegations(ctx context.Context, delegator sdk.AccAddress, cb func(stakingtypes.Redelegation) (stop bool)) error
 }
 
-// DelegationWriter changes what one account holds in x/staking. The two setters are those of x/staking's own Undelegate;
+// DelegationWriter changes what one account holds in x/staking. The setters are those of x/staking's own Undelegate;
 // using them directly leaves its limit of entries out.
 type DelegationWriter interface {
 	Delegate(ctx context.Context, delegator sdk.AccAddress, amount math.Int, source stakingtypes.BondStatus, validator stakingtypes.Validator, subtractAccount bool) (math.LegacyDec, error)
 	Unbond(ctx context.Context, delegator sdk.AccAddress, validator sdk.ValAddress, shares math.LegacyDec) (math.Int, error)
+	GetUnbondingDelegation(ctx context.Context, delegator sdk.AccAddress, validator sdk.ValAddress) (stakingtypes.UnbondingDelegation, error)
+	SetUnbondingDelegation(ctx context.Context, ubd stakingtypes.UnbondingDelegation) error
 	SetUnbondingDelegationEntry(ctx context.Context, delegator sdk.AccAddress, validator sdk.ValAddress, creationHeight int64, completion time.Time, balance math.Int) (stakingtypes.UnbondingDelegation, error)
 	InsertUBDQueue(ctx context.Context, ubd stakingtypes.UnbondingDelegation, completion time.Time) error
 }

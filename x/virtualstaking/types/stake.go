@@ -1,6 +1,8 @@
 package types
 
 import (
+	"time"
+
 	"cosmossdk.io/math"
 	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
 )
@@ -22,4 +24,20 @@ func SharesFor(validator stakingtypes.Validator, held math.LegacyDec, amount mat
 	}
 	shares := validator.DelegatorShares.MulInt(amount).QuoRoundUp(math.LegacyNewDecFromInt(validator.Tokens))
 	return math.LegacyMinDec(shares, held)
+}
+
+const (
+	// MaxExactEntries is how many unbonding entries of one account and validator complete at their own time.
+	MaxExactEntries = 100
+	// bucketsPerPeriod is how many times there are in an unbonding period for those beyond.
+	bucketsPerPeriod = 100
+)
+
+// RoundUp rounds a completion time up to the next bucket: a hundredth of the unbonding period, at least a second.
+func RoundUp(completion time.Time, period time.Duration) time.Time {
+	bucket := max(period/bucketsPerPeriod, time.Second)
+	if rounded := completion.Truncate(bucket); rounded.Before(completion) {
+		return rounded.Add(bucket)
+	}
+	return completion
 }
