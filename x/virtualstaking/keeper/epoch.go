@@ -118,6 +118,9 @@ func (k *Keeper) epoch(ctx sdk.Context, source types.Source, params types.Params
 		return 0, err
 	}
 
+	if err := run.checkBooks(ctx); err != nil {
+		return 0, err
+	}
 	run.countWaiting()
 	source = run.source
 	source.Retries = run.queue()

@@ -105,6 +105,8 @@ type faultyStaking struct {
 	*stakingkeeper.Keeper
 	failDelegate map[string]bool
 	failUnbond   map[string]bool
+	// loseUnbonded makes unbonding return half of what left.
+	loseUnbonded bool
 }
 
 var errInjected = errors.New("injected failure")
@@ -121,6 +123,9 @@ func (s *faultyStaking) Unbond(ctx context.Context, del sdk.AccAddress, val sdk.
 	amount, err := s.Keeper.Unbond(ctx, del, val, shares)
 	if s.failUnbond[val.String()] {
 		return amount, errInjected
+	}
+	if s.loseUnbonded {
+		return amount.QuoRaw(2), err
 	}
 	return amount, err
 }

@@ -78,6 +78,10 @@ func (k *Keeper) initSources(ctx sdk.Context, state types.GenesisState) error {
 		if err := k.Accounts.Set(ctx, types.VirtualAccount(source.ID), source.ID); err != nil {
 			return err
 		}
+		// Of a chain that was higher.
+		if source.LastEpoch > ctx.BlockHeight() {
+			source.LastEpoch = 0
+		}
 		needed, err := k.needsEpochs(ctx, source)
 		if err != nil {
 			return err

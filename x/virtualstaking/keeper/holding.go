@@ -87,6 +87,25 @@ func (k *Keeper) hasOutstanding(ctx context.Context, account sdk.AccAddress) (bo
 	return found, err
 }
 
+// outstanding is all virtual stake of source id: bonded, unbonding, and paid by x/staking but not burned yet, in bond denom
+// base units.
+func (k *Keeper) outstanding(ctx context.Context, id uint64) (math.Int, error) {
+	denom, err := k.staking.BondDenom(ctx)
+	if err != nil {
+		return math.Int{}, err
+	}
+	account := types.VirtualAccount(id)
+	delegated, err := k.delegated(ctx, account)
+	if err != nil {
+		return math.Int{}, err
+	}
+	unbonding, err := k.unbonding(ctx, account)
+	if err != nil {
+		return math.Int{}, err
+	}
+	return delegated.Add(unbonding).Add(k.bank.GetBalance(ctx, account, denom).Amount), nil
+}
+
 // VirtualOutstanding is all virtual stake of all sources, bonded, unbonding, and paid by x/staking in this block but not
 // burned yet, in bond denom base units: what the supply of the bond denom has beyond the native one. Each delegation is
 // rounded to the nearest unit.
@@ -95,22 +114,13 @@ func (k *Keeper) VirtualOutstanding(ctx context.Context) (math.Int, error) {
 	if err != nil {
 		return math.Int{}, err
 	}
-	denom, err := k.staking.BondDenom(ctx)
-	if err != nil {
-		return math.Int{}, err
-	}
 	sum := math.ZeroInt()
 	for _, epoch := range scheduled {
-		account := types.VirtualAccount(epoch.K2())
-		delegated, err := k.delegated(ctx, account)
+		outstanding, err := k.outstanding(ctx, epoch.K2())
 		if err != nil {
 			return math.Int{}, err
 		}
-		unbonding, err := k.unbonding(ctx, account)
-		if err != nil {
-			return math.Int{}, err
-		}
-		sum = sum.Add(delegated).Add(unbonding).Add(k.bank.GetBalance(ctx, account, denom).Amount)
+		sum = sum.Add(outstanding)
 	}
 	return sum, nil
 }

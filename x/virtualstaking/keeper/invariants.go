@@ -45,32 +45,34 @@ func (k *Keeper) InvariantK1(ctx context.Context) error {
 	})
 }
 
-// dustParts is the part of a source's stake that others' rounding may have added to it: x/staking leaves up to a unit with
-// a validator's other delegators at every undelegation.
+// dustParts is the part of a source's live stake that others' rounding may have added to it: x/staking leaves up to a unit
+// with a validator's other delegators at every undelegation.
 const dustParts = 1_000_000
 
-// InvariantK2 checks that what a source has, bonded and unbonding, is at most what was minted and not burned for it
-// (the difference was slashed), up to rounding. So the supply of the bond denom less all virtual stake is the native
-// supply.
+// InvariantK2: what a source has, bonded and unbonding, is at most what was minted and neither burned nor slashed by the
+// last epoch, up to rounding of what is live. So the supply of the bond denom less all virtual stake is the native supply.
+// It may be less by the slashes since; that an epoch itself loses nothing is checked by the epoch.
 func (k *Keeper) InvariantK2(ctx context.Context) error {
 	return k.eachSource(ctx, func(source types.Source) error {
-		account := types.VirtualAccount(source.ID)
-		delegated, err := k.delegated(ctx, account)
+		surplus, dust, err := k.surplus(ctx, source)
 		if err != nil {
 			return err
 		}
-		unbonding, err := k.unbonding(ctx, account)
-		if err != nil {
-			return err
-		}
-		outstanding := delegated.Add(unbonding)
-		issued := source.Minted.Sub(source.Burned)
-		dust := source.Minted.QuoRaw(dustParts).AddRaw(1_000)
-		if outstanding.GT(issued.Add(dust)) {
-			return types.ErrInvariant.Wrapf("source %d has %s, but of %s minted %s are burned", source.ID, outstanding, source.Minted, source.Burned)
+		if surplus.GT(dust) {
+			return types.ErrInvariant.Wrapf("source %d has %s more than the %s minted less %s burned less %s slashed", source.ID, surplus, source.Minted, source.Burned, source.Slashed)
 		}
 		return nil
 	})
+}
+
+// surplus is what the source has beyond what its books say, below zero if it has less, and how much rounding may be.
+func (k *Keeper) surplus(ctx context.Context, source types.Source) (surplus, dust math.Int, err error) {
+	outstanding, err := k.outstanding(ctx, source.ID)
+	if err != nil {
+		return math.Int{}, math.Int{}, err
+	}
+	booked := source.Minted.Sub(source.Burned).Sub(source.Slashed)
+	return outstanding.Sub(booked), outstanding.QuoRaw(dustParts).AddRaw(1_000), nil
 }
 
 // InvariantK3 checks that a virtual account holds no liquid bond denom and has no redelegations.

@@ -67,6 +67,12 @@ func (k *Keeper) newRebalance(ctx sdk.Context, source types.Source, params types
 		k: k, source: source, account: types.VirtualAccount(source.ID), params: params,
 		bonded: math.ZeroInt(), unbonded: math.ZeroInt(),
 	}
+	// Bounded by the validators, and so much work for its gas that it must not count against the epoch's.
+	outstanding, err := k.outstanding(ctx.WithGasMeter(storetypes.NewInfiniteGasMeter()), source.ID)
+	if err != nil {
+		return nil, err
+	}
+	r.source.Slashed = math.MaxInt(math.ZeroInt(), source.Minted.Sub(source.Burned).Sub(outstanding))
 	holdings, err := k.holdings(ctx, r.account)
 	if err != nil {
 		return nil, err
@@ -316,6 +322,20 @@ func (r *rebalance) fail(ctx sdk.Context, l *line, failure error) error {
 	return ctx.EventManager().EmitTypedEvent(&types.EventValidatorFailed{
 		Source: r.source.ID, Validator: l.validator, Reason: failure.Error(),
 	})
+}
+
+// checkBooks compares what the source has with what the epoch booked, both ways: no slash comes in between. A difference
+// cannot be repaired here, and must not keep stake from leaving, so it is reported like any failure.
+func (r *rebalance) checkBooks(ctx sdk.Context) error {
+	surplus, dust, err := r.k.surplus(ctx.WithGasMeter(storetypes.NewInfiniteGasMeter()), r.source)
+	if err != nil || surplus.Abs().LTE(dust) {
+		return err
+	}
+	failure := types.ErrInvariant.Wrapf("K2: the epoch booked %s less than there is", surplus)
+	r.failed++
+	r.firstFailure = types.Reason(failure)
+	r.k.logger(ctx).Error("virtual stake does not add up", "source", r.source.ID, "error", failure)
+	return ctx.EventManager().EmitTypedEvent(&types.EventEpochFailed{Source: r.source.ID, Reason: failure.Error()})
 }
 
 // canHaveStake returns the address of a validator that may have virtual stake: one that exists, is not jailed and not
