@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"cosmossdk.io/log"
+	"cosmossdk.io/math"
 	abci "github.com/cometbft/cometbft/abci/types"
 	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
 	dbm "github.com/cosmos/cosmos-db"
@@ -15,6 +16,7 @@ import (
 	sdkerrors "github.com/cosmos/cosmos-sdk/types/errors"
 	authtypes "github.com/cosmos/cosmos-sdk/x/auth/types"
 	banktypes "github.com/cosmos/cosmos-sdk/x/bank/types"
+	distrtypes "github.com/cosmos/cosmos-sdk/x/distribution/types"
 	govtypes "github.com/cosmos/cosmos-sdk/x/gov/types"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -134,6 +136,28 @@ func TestZeroHeightExportStartsAtOne(t *testing.T) {
 			require.ErrorContains(t, err, "jail allow list")
 		})
 	}
+}
+
+// Rewards that the export pays out are owed to the provider like all others.
+func TestZeroHeightExportLostTheRewardsOfVirtualStake(t *testing.T) {
+	c := staked(t).Consumer
+	_, err := c.Deliver(c.Users[0], distrtypes.NewMsgDepositValidatorRewardsPool(
+		c.Users[0].String(), c.Validators[0].Address, sdk.NewCoins(c.Coin(100_000_000_000))))
+	require.NoError(t, err)
+	exported, err := c.App.ExportAppStateAndValidators(true, nil, nil)
+	require.NoError(t, err)
+	fresh := start(t, c, exported.AppState, 1)
+	ctx := fresh.NewContextLegacy(false, cmtproto.Header{ChainID: c.ChainID, Height: 1})
+	state, err := fresh.ConverterKeeper.ExportGenesis(ctx)
+	require.NoError(t, err)
+	pending := math.ZeroInt()
+	for _, p := range state.Converters[0].PendingRewards {
+		pending = pending.Add(p.Amount)
+	}
+	require.True(t, pending.IsPositive())
+	held := fresh.BankKeeper.GetBalance(ctx, convertertypes.ConverterAddress(1), c.Denom)
+	require.Equal(t, held.Amount.String(), pending.String(), "none is attributed to nobody")
+	require.NoError(t, invariant.CheckAll(ctx, fresh.ConverterKeeper.Invariants()))
 }
 
 // staked is a network with stake on the consumer, an unbonding entry, and rewards on the way.

@@ -2,8 +2,10 @@ package app
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 
+	"cosmossdk.io/collections"
 	servertypes "github.com/cosmos/cosmos-sdk/server/types"
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	slashingtypes "github.com/cosmos/cosmos-sdk/x/slashing/types"
@@ -93,7 +95,11 @@ func (app *App) restartDistribution(ctx sdk.Context) error {
 		if pairs[i].validator, err = app.StakingKeeper.ValidatorAddressCodec().StringToBytes(d.ValidatorAddress); err != nil {
 			return err
 		}
-		if _, err := app.DistrKeeper.WithdrawDelegationRewards(ctx, pairs[i].delegator, pairs[i].validator); err != nil {
+		rewards, err := app.DistrKeeper.WithdrawDelegationRewards(ctx, pairs[i].delegator, pairs[i].validator)
+		if err != nil {
+			return err
+		}
+		if err := app.attribute(ctx, pairs[i].delegator, d.ValidatorAddress, rewards); err != nil {
 			return err
 		}
 	}
@@ -129,6 +135,18 @@ func (app *App) restartDistribution(ctx sdk.Context) error {
 		}
 	}
 	return nil
+}
+
+// attribute hands rewards of virtual stake to its converter, as an epoch does: they are owed to a provider.
+func (app *App) attribute(ctx sdk.Context, delegator sdk.AccAddress, validator string, rewards sdk.Coins) error {
+	source, err := app.VirtualStakingKeeper.Accounts.Get(ctx, delegator)
+	if errors.Is(err, collections.ErrNotFound) || err == nil && rewards.IsZero() {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return app.ConverterKeeper.AddRewards(ctx, source, validator, rewards)
 }
 
 // restartStaking sets the heights of unbondings to zero and jails whom the operator wants out.
