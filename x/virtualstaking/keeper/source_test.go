@@ -214,7 +214,7 @@ func TestVS11_CapsOfAllSourcesStayWithinTheTotal(t *testing.T) {
 	}
 	f.hooks.failures[1] = errInjected
 	f.epoch(1)
-	require.Equal(t, errInjected.Error(), f.source(1).LastFailure)
+	require.Equal(t, "targets: "+errInjected.Error(), f.source(1).LastFailure)
 	require.Len(t, events[*types.EventEpochFailed](f), 1)
 	f.epoch(2)
 	require.Equal(t, "0", f.info(1).Delegated.String())
