@@ -64,6 +64,7 @@ func (k *Keeper) initConsumer(ctx sdk.Context, g types.GenesisConsumer) error {
 	if err := k.createRewardReceiver(ctx, id); err != nil {
 		return err
 	}
+	g.Outbox.Adopt(ctx.BlockHeight())
 	if err := k.Outboxes.Set(ctx, id, g.Outbox); err != nil {
 		return err
 	}

@@ -148,6 +148,18 @@ func TestGenesisWithUnbondingEntriesIsImportedAtTheOldGenesisTime(t *testing.T) 
 	require.NoError(t, g.k.InitGenesis(g.ctx, *gs))
 }
 
+// A back-off ends at a height of the chain it was exported from; one that starts over must not wait for that.
+func TestGenesisOfALowerChainDoesNotWaitForTheOldHeight(t *testing.T) {
+	f := busy(t)
+	gs := f.exported()
+	gs.Consumers[0].Outbox.Failures, gs.Consumers[0].Outbox.RetryHeight = 3, 5_000_000
+	g := restart(t, f)
+	require.NoError(t, g.k.InitGenesis(g.ctx, *gs))
+	outbox, err := g.k.Outboxes.Get(g.ctx, 1)
+	require.NoError(t, err)
+	require.Equal(t, g.ctx.BlockHeight(), outbox.RetryHeight)
+}
+
 func TestDefaultGenesisIsValid(t *testing.T) {
 	require.NoError(t, types.DefaultGenesis().Validate())
 }

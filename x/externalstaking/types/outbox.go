@@ -21,3 +21,11 @@ func (o *OutboxState) BackOff(height int64) {
 	}
 	o.RetryHeight = height + wait
 }
+
+// Adopt makes the outbox, exported at some height, one of a chain at the given height: a retry further away than any
+// back-off was set on a chain that was higher, and is due at once.
+func (o *OutboxState) Adopt(height int64) {
+	if o.RetryHeight > height+maxBackOff {
+		o.RetryHeight = height
+	}
+}
