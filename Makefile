@@ -35,7 +35,7 @@ test-unit: ## unit tests only, no two-chain and property tests
 	go test -timeout $(TEST_TIMEOUT) $$(go list ./... | grep -v /tests)
 
 .PHONY: test-property
-test-property: ## property tests, longer with MESH_PROPERTY_STEPS=100000
+test-property: ## property tests, longer with MESH_STEPS=100000
 	go test -timeout $(PROPERTY_TIMEOUT) -count 1 -v -run 'Property' ./...
 
 # Only what has benchmarks is built.
