@@ -99,6 +99,7 @@ func (w *world) fillUnbonding(user twochain.Account, validator string, entries i
 	for i := range entries {
 		entry := externaltypes.UnbondingEntry{
 			Amount: math.NewIntWithDecimal(1, 38), ReleaseTime: ctx.BlockTime().Add(time.Hour + time.Duration(i)), BatchID: 1,
+			CommittedAt: ctx.BlockTime(), UnbondingPeriod: w.Config().Consumer.UnbondingTime,
 		}
 		require.NoError(w, keeper.Unbondings.Set(ctx, collections.Join(position, entry.ReleaseTime), entry))
 	}
