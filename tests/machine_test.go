@@ -312,6 +312,10 @@ func (m *machine) checkTargets() {
 	remote, delegated := m.remoteStake(), m.delegated()
 	sum, want := math.ZeroInt(), map[string]math.Int{}
 	for _, v := range m.Consumer.Validators {
+		// An operator who left and came back is listed twice.
+		if _, again := want[v.Address]; again {
+			continue
+		}
 		if stake, ok := remote[v.Address]; ok && m.takesVirtualStake(v) {
 			want[v.Address] = stake.Target
 			sum = sum.Add(stake.Target)
@@ -325,7 +329,8 @@ func (m *machine) checkTargets() {
 		}
 		// One unit of scaling by largest remainder, one of share rounding.
 		if got := zeroIfNil(delegated[validator]); got.Sub(expected).Abs().GT(math.NewInt(2)) {
-			m.fail("%s has %s delegated, %s wanted (targets %s, cap %s)", validator, got, expected, sum, limit)
+			m.fail("%s has %s delegated, %s wanted: targets %v add up to %s, cap %s, all delegations %v",
+				validator, got, expected, want, sum, limit, delegated)
 		}
 	}
 }

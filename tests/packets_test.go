@@ -156,10 +156,18 @@ func TestPK02HostilePayloads(t *testing.T) {
 	require.NoError(t, w.deposit(user, 1_000))
 	require.NoError(t, w.stake(user, validator, 1_000))
 	require.NoError(t, w.Consumer.Jail(w.Consumer.Validators[1]))
-	w.Consumer.NextBlock()
+	// The converter took the refusals for its own and waits before it reports again, in full.
+	cursor, err := w.Consumer.App.ConverterKeeper.SyncCursors.Get(w.Consumer.Ctx(), 1)
+	require.NoError(t, err)
+	for w.Consumer.Ctx().BlockHeight() <= cursor.RetryHeight {
+		w.Consumer.NextBlock()
+	}
 	require.NoError(t, w.UpdateClient(w.Provider))
 	w.requireQuiet(t)
 	require.Equal(t, "2000", w.position(user, validator).Bonded.String())
+	// After refusals the consumer waits for a while, then reports everything again.
+	w.Consumer.Blocks(200)
+	w.requireQuiet(t)
 	require.Equal(t, control.StatusJailed, w.provider().statusOf(w.validator(1)))
 }
 
