@@ -49,8 +49,8 @@ func (k *Keeper) InvariantK1(ctx context.Context) error {
 // with a validator's other delegators at every undelegation.
 const dustParts = 1_000_000
 
-// InvariantK2: what a source has, bonded and unbonding, is at most what was minted and neither burned nor slashed by the
-// last epoch, up to rounding of what is live. So the supply of the bond denom less all virtual stake is the native supply.
+// InvariantK2 checks that what a source has, bonded and unbonding, is at most what was minted and neither burned nor
+// slashed by the last epoch, up to rounding of what is live. So the supply of the bond denom less all virtual stake is the native supply.
 // It may be less by the slashes since; that an epoch itself loses nothing is checked by the epoch.
 func (k *Keeper) InvariantK2(ctx context.Context) error {
 	return k.eachSource(ctx, func(source types.Source) error {
