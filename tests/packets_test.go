@@ -165,9 +165,6 @@ func TestPK02HostilePayloads(t *testing.T) {
 	require.NoError(t, w.UpdateClient(w.Provider))
 	w.requireQuiet(t)
 	require.Equal(t, "2000", w.position(user, validator).Bonded.String())
-	// After refusals the consumer waits for a while, then reports everything again.
-	w.Consumer.Blocks(200)
-	w.requireQuiet(t)
 	require.Equal(t, control.StatusJailed, w.provider().statusOf(w.validator(1)))
 }
 
