@@ -14,11 +14,8 @@ import (
 // failure of the work itself.
 func Try(ctx sdk.Context, fn func(sdk.Context) error) (err error) {
 	defer func() {
-		if r := recover(); r != nil {
-			if isGas(r) {
-				panic(r)
-			}
-			err = fmt.Errorf("panic: %v", r)
+		if failed := Recovered(recover()); failed != nil {
+			err = failed
 		}
 	}()
 	cached, write := ctx.CacheContext()
@@ -27,6 +24,17 @@ func Try(ctx sdk.Context, fn func(sdk.Context) error) (err error) {
 	}
 	write()
 	return nil
+}
+
+// Recovered turns what recover returned into an error, nil if there was no panic. Running out of gas it passes on.
+func Recovered(r any) error {
+	if r == nil {
+		return nil
+	}
+	if isGas(r) {
+		panic(r)
+	}
+	return fmt.Errorf("panic: %v", r)
 }
 
 // WithGas is Try under a gas meter of its own, for Begin- and EndBlock, where the block's meter is infinite. Running

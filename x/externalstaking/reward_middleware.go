@@ -3,13 +3,13 @@ package externalstaking
 import (
 	"fmt"
 
-	storetypes "cosmossdk.io/store/types"
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	transfertypes "github.com/cosmos/ibc-go/v8/modules/apps/transfer/types"
 	channeltypes "github.com/cosmos/ibc-go/v8/modules/core/04-channel/types"
 	porttypes "github.com/cosmos/ibc-go/v8/modules/core/05-port/types"
 	"github.com/cosmos/ibc-go/v8/modules/core/exported"
 
+	"github.com/mesh-security/mesh/internal/isolate"
 	"github.com/mesh-security/mesh/x/control"
 	"github.com/mesh-security/mesh/x/externalstaking/keeper"
 	"github.com/mesh-security/mesh/x/externalstaking/types"
@@ -64,12 +64,8 @@ func (m RewardMiddleware) receive(
 	ctx sdk.Context, packet channeltypes.Packet, relayer sdk.AccAddress, data transfertypes.FungibleTokenPacketData, consumerID uint64,
 ) (ack exported.Acknowledgement, err error) {
 	defer func() {
-		if r := recover(); r != nil {
-			switch r.(type) {
-			case storetypes.ErrorOutOfGas, storetypes.ErrorGasOverflow:
-				panic(r)
-			}
-			err = types.ErrRewardRefused.Wrapf("panic: %v", r)
+		if failed := isolate.Recovered(recover()); failed != nil {
+			err = types.ErrRewardRefused.Wrap(failed.Error())
 		}
 	}()
 	ack = m.IBCModule.OnRecvPacket(ctx, packet, relayer)

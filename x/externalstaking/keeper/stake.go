@@ -61,7 +61,7 @@ func (k *Keeper) acceptsStake(ctx context.Context, consumer types.Consumer, vali
 	switch {
 	case v.KeyConflict():
 		return types.ErrValidatorEnded.Wrapf("consumer %d reports another consensus key for validator %s than the one known; choose another", consumer.ID, validator)
-	case v.Status != control.StatusActive && v.Status != control.StatusInactive:
+	case !v.TakesStake():
 		return types.ErrValidatorEnded.Wrapf("validator %s of consumer %d is %s; choose an active or inactive one", validator, consumer.ID, v.Status)
 	}
 	return nil
