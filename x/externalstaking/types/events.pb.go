@@ -910,6 +910,503 @@ func (m *EventUnbondingReleased) GetAmount() string {
 	return ""
 }
 
+// EventEvidenceAccepted is emitted for every evidence that proves a new offence.
+type EventEvidenceAccepted struct {
+	ConsumerID uint64 `protobuf:"varint,1,opt,name=consumer_id,json=consumerId,proto3" json:"consumer_id,omitempty"`
+	Submitter  string `protobuf:"bytes,2,opt,name=submitter,proto3" json:"submitter,omitempty"`
+	// kind is "double voting" or "misbehaviour".
+	Kind string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
+	// height of the offence on the consumer.
+	Height string `protobuf:"bytes,4,opt,name=height,proto3" json:"height,omitempty"`
+	// sequence of the slashes that follow from it.
+	Sequence uint64 `protobuf:"varint,5,opt,name=sequence,proto3" json:"sequence,omitempty"`
+}
+
+func (m *EventEvidenceAccepted) Reset()         { *m = EventEvidenceAccepted{} }
+func (m *EventEvidenceAccepted) String() string { return proto.CompactTextString(m) }
+func (*EventEvidenceAccepted) ProtoMessage()    {}
+func (*EventEvidenceAccepted) Descriptor() ([]byte, []int) {
+	return fileDescriptor_24d4a6574d90ce89, []int{13}
+}
+func (m *EventEvidenceAccepted) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventEvidenceAccepted) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventEvidenceAccepted.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventEvidenceAccepted) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventEvidenceAccepted.Merge(m, src)
+}
+func (m *EventEvidenceAccepted) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventEvidenceAccepted) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventEvidenceAccepted.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventEvidenceAccepted proto.InternalMessageInfo
+
+func (m *EventEvidenceAccepted) GetConsumerID() uint64 {
+	if m != nil {
+		return m.ConsumerID
+	}
+	return 0
+}
+
+func (m *EventEvidenceAccepted) GetSubmitter() string {
+	if m != nil {
+		return m.Submitter
+	}
+	return ""
+}
+
+func (m *EventEvidenceAccepted) GetKind() string {
+	if m != nil {
+		return m.Kind
+	}
+	return ""
+}
+
+func (m *EventEvidenceAccepted) GetHeight() string {
+	if m != nil {
+		return m.Height
+	}
+	return ""
+}
+
+func (m *EventEvidenceAccepted) GetSequence() uint64 {
+	if m != nil {
+		return m.Sequence
+	}
+	return 0
+}
+
+// EventSuspectSkipped is emitted for everybody who is named in an accepted evidence, but not punished for it.
+type EventSuspectSkipped struct {
+	ConsumerID uint64 `protobuf:"varint,1,opt,name=consumer_id,json=consumerId,proto3" json:"consumer_id,omitempty"`
+	// validator, or its CometBFT address if no validator is known by it.
+	Validator string `protobuf:"bytes,2,opt,name=validator,proto3" json:"validator,omitempty"`
+	Reason    string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+}
+
+func (m *EventSuspectSkipped) Reset()         { *m = EventSuspectSkipped{} }
+func (m *EventSuspectSkipped) String() string { return proto.CompactTextString(m) }
+func (*EventSuspectSkipped) ProtoMessage()    {}
+func (*EventSuspectSkipped) Descriptor() ([]byte, []int) {
+	return fileDescriptor_24d4a6574d90ce89, []int{14}
+}
+func (m *EventSuspectSkipped) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventSuspectSkipped) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventSuspectSkipped.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventSuspectSkipped) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventSuspectSkipped.Merge(m, src)
+}
+func (m *EventSuspectSkipped) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventSuspectSkipped) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventSuspectSkipped.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventSuspectSkipped proto.InternalMessageInfo
+
+func (m *EventSuspectSkipped) GetConsumerID() uint64 {
+	if m != nil {
+		return m.ConsumerID
+	}
+	return 0
+}
+
+func (m *EventSuspectSkipped) GetValidator() string {
+	if m != nil {
+		return m.Validator
+	}
+	return ""
+}
+
+func (m *EventSuspectSkipped) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
+// EventValidatorSlashed is emitted for every validator that was slashed.
+type EventValidatorSlashed struct {
+	ConsumerID uint64 `protobuf:"varint,1,opt,name=consumer_id,json=consumerId,proto3" json:"consumer_id,omitempty"`
+	Validator  string `protobuf:"bytes,2,opt,name=validator,proto3" json:"validator,omitempty"`
+	Sequence   uint64 `protobuf:"varint,3,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	Height     string `protobuf:"bytes,4,opt,name=height,proto3" json:"height,omitempty"`
+	Fraction   string `protobuf:"bytes,5,opt,name=fraction,proto3" json:"fraction,omitempty"`
+	// bonded is the stake that it affects, beside stake in flight and unbonding entries; 0 if it was hit before.
+	Bonded string `protobuf:"bytes,6,opt,name=bonded,proto3" json:"bonded,omitempty"`
+}
+
+func (m *EventValidatorSlashed) Reset()         { *m = EventValidatorSlashed{} }
+func (m *EventValidatorSlashed) String() string { return proto.CompactTextString(m) }
+func (*EventValidatorSlashed) ProtoMessage()    {}
+func (*EventValidatorSlashed) Descriptor() ([]byte, []int) {
+	return fileDescriptor_24d4a6574d90ce89, []int{15}
+}
+func (m *EventValidatorSlashed) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventValidatorSlashed) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventValidatorSlashed.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventValidatorSlashed) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventValidatorSlashed.Merge(m, src)
+}
+func (m *EventValidatorSlashed) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventValidatorSlashed) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventValidatorSlashed.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventValidatorSlashed proto.InternalMessageInfo
+
+func (m *EventValidatorSlashed) GetConsumerID() uint64 {
+	if m != nil {
+		return m.ConsumerID
+	}
+	return 0
+}
+
+func (m *EventValidatorSlashed) GetValidator() string {
+	if m != nil {
+		return m.Validator
+	}
+	return ""
+}
+
+func (m *EventValidatorSlashed) GetSequence() uint64 {
+	if m != nil {
+		return m.Sequence
+	}
+	return 0
+}
+
+func (m *EventValidatorSlashed) GetHeight() string {
+	if m != nil {
+		return m.Height
+	}
+	return ""
+}
+
+func (m *EventValidatorSlashed) GetFraction() string {
+	if m != nil {
+		return m.Fraction
+	}
+	return ""
+}
+
+func (m *EventValidatorSlashed) GetBonded() string {
+	if m != nil {
+		return m.Bonded
+	}
+	return ""
+}
+
+// EventStakeSlashed is emitted when a slash reached a user's stake.
+type EventStakeSlashed struct {
+	User       string `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	ConsumerID uint64 `protobuf:"varint,2,opt,name=consumer_id,json=consumerId,proto3" json:"consumer_id,omitempty"`
+	Validator  string `protobuf:"bytes,3,opt,name=validator,proto3" json:"validator,omitempty"`
+	Sequence   uint64 `protobuf:"varint,4,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// amount is what was lost.
+	Amount string `protobuf:"bytes,5,opt,name=amount,proto3" json:"amount,omitempty"`
+}
+
+func (m *EventStakeSlashed) Reset()         { *m = EventStakeSlashed{} }
+func (m *EventStakeSlashed) String() string { return proto.CompactTextString(m) }
+func (*EventStakeSlashed) ProtoMessage()    {}
+func (*EventStakeSlashed) Descriptor() ([]byte, []int) {
+	return fileDescriptor_24d4a6574d90ce89, []int{16}
+}
+func (m *EventStakeSlashed) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventStakeSlashed) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventStakeSlashed.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventStakeSlashed) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventStakeSlashed.Merge(m, src)
+}
+func (m *EventStakeSlashed) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventStakeSlashed) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventStakeSlashed.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventStakeSlashed proto.InternalMessageInfo
+
+func (m *EventStakeSlashed) GetUser() string {
+	if m != nil {
+		return m.User
+	}
+	return ""
+}
+
+func (m *EventStakeSlashed) GetConsumerID() uint64 {
+	if m != nil {
+		return m.ConsumerID
+	}
+	return 0
+}
+
+func (m *EventStakeSlashed) GetValidator() string {
+	if m != nil {
+		return m.Validator
+	}
+	return ""
+}
+
+func (m *EventStakeSlashed) GetSequence() uint64 {
+	if m != nil {
+		return m.Sequence
+	}
+	return 0
+}
+
+func (m *EventStakeSlashed) GetAmount() string {
+	if m != nil {
+		return m.Amount
+	}
+	return ""
+}
+
+// EventStakeReduced is emitted when a user's stake shrank because the collateral behind it was lost elsewhere.
+type EventStakeReduced struct {
+	User       string `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	ConsumerID uint64 `protobuf:"varint,2,opt,name=consumer_id,json=consumerId,proto3" json:"consumer_id,omitempty"`
+	Validator  string `protobuf:"bytes,3,opt,name=validator,proto3" json:"validator,omitempty"`
+	Amount     string `protobuf:"bytes,4,opt,name=amount,proto3" json:"amount,omitempty"`
+}
+
+func (m *EventStakeReduced) Reset()         { *m = EventStakeReduced{} }
+func (m *EventStakeReduced) String() string { return proto.CompactTextString(m) }
+func (*EventStakeReduced) ProtoMessage()    {}
+func (*EventStakeReduced) Descriptor() ([]byte, []int) {
+	return fileDescriptor_24d4a6574d90ce89, []int{17}
+}
+func (m *EventStakeReduced) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventStakeReduced) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventStakeReduced.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventStakeReduced) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventStakeReduced.Merge(m, src)
+}
+func (m *EventStakeReduced) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventStakeReduced) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventStakeReduced.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventStakeReduced proto.InternalMessageInfo
+
+func (m *EventStakeReduced) GetUser() string {
+	if m != nil {
+		return m.User
+	}
+	return ""
+}
+
+func (m *EventStakeReduced) GetConsumerID() uint64 {
+	if m != nil {
+		return m.ConsumerID
+	}
+	return 0
+}
+
+func (m *EventStakeReduced) GetValidator() string {
+	if m != nil {
+		return m.Validator
+	}
+	return ""
+}
+
+func (m *EventStakeReduced) GetAmount() string {
+	if m != nil {
+		return m.Amount
+	}
+	return ""
+}
+
+// EventSweepFinished is emitted when every user with stake on a slashed validator has been settled once.
+type EventSweepFinished struct {
+	ConsumerID uint64 `protobuf:"varint,1,opt,name=consumer_id,json=consumerId,proto3" json:"consumer_id,omitempty"`
+	Validator  string `protobuf:"bytes,2,opt,name=validator,proto3" json:"validator,omitempty"`
+}
+
+func (m *EventSweepFinished) Reset()         { *m = EventSweepFinished{} }
+func (m *EventSweepFinished) String() string { return proto.CompactTextString(m) }
+func (*EventSweepFinished) ProtoMessage()    {}
+func (*EventSweepFinished) Descriptor() ([]byte, []int) {
+	return fileDescriptor_24d4a6574d90ce89, []int{18}
+}
+func (m *EventSweepFinished) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventSweepFinished) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventSweepFinished.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventSweepFinished) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventSweepFinished.Merge(m, src)
+}
+func (m *EventSweepFinished) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventSweepFinished) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventSweepFinished.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventSweepFinished proto.InternalMessageInfo
+
+func (m *EventSweepFinished) GetConsumerID() uint64 {
+	if m != nil {
+		return m.ConsumerID
+	}
+	return 0
+}
+
+func (m *EventSweepFinished) GetValidator() string {
+	if m != nil {
+		return m.Validator
+	}
+	return ""
+}
+
+// EventOutcomeKept is emitted when operations ended that cannot be booked yet, because their user could not be settled.
+type EventOutcomeKept struct {
+	User       string `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	ConsumerID uint64 `protobuf:"varint,2,opt,name=consumer_id,json=consumerId,proto3" json:"consumer_id,omitempty"`
+	Validator  string `protobuf:"bytes,3,opt,name=validator,proto3" json:"validator,omitempty"`
+	Reason     string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+}
+
+func (m *EventOutcomeKept) Reset()         { *m = EventOutcomeKept{} }
+func (m *EventOutcomeKept) String() string { return proto.CompactTextString(m) }
+func (*EventOutcomeKept) ProtoMessage()    {}
+func (*EventOutcomeKept) Descriptor() ([]byte, []int) {
+	return fileDescriptor_24d4a6574d90ce89, []int{19}
+}
+func (m *EventOutcomeKept) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventOutcomeKept) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventOutcomeKept.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventOutcomeKept) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventOutcomeKept.Merge(m, src)
+}
+func (m *EventOutcomeKept) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventOutcomeKept) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventOutcomeKept.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventOutcomeKept proto.InternalMessageInfo
+
+func (m *EventOutcomeKept) GetUser() string {
+	if m != nil {
+		return m.User
+	}
+	return ""
+}
+
+func (m *EventOutcomeKept) GetConsumerID() uint64 {
+	if m != nil {
+		return m.ConsumerID
+	}
+	return 0
+}
+
+func (m *EventOutcomeKept) GetValidator() string {
+	if m != nil {
+		return m.Validator
+	}
+	return ""
+}
+
+func (m *EventOutcomeKept) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
 // EventBatchSent is emitted for every StakeSync sent.
 type EventBatchSent struct {
 	ConsumerID uint64 `protobuf:"varint,1,opt,name=consumer_id,json=consumerId,proto3" json:"consumer_id,omitempty"`
@@ -923,7 +1420,7 @@ func (m *EventBatchSent) Reset()         { *m = EventBatchSent{} }
 func (m *EventBatchSent) String() string { return proto.CompactTextString(m) }
 func (*EventBatchSent) ProtoMessage()    {}
 func (*EventBatchSent) Descriptor() ([]byte, []int) {
-	return fileDescriptor_24d4a6574d90ce89, []int{13}
+	return fileDescriptor_24d4a6574d90ce89, []int{20}
 }
 func (m *EventBatchSent) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1000,7 +1497,7 @@ func (m *EventBatchResolved) Reset()         { *m = EventBatchResolved{} }
 func (m *EventBatchResolved) String() string { return proto.CompactTextString(m) }
 func (*EventBatchResolved) ProtoMessage()    {}
 func (*EventBatchResolved) Descriptor() ([]byte, []int) {
-	return fileDescriptor_24d4a6574d90ce89, []int{14}
+	return fileDescriptor_24d4a6574d90ce89, []int{21}
 }
 func (m *EventBatchResolved) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1068,7 +1565,7 @@ func (m *EventDriftDetected) Reset()         { *m = EventDriftDetected{} }
 func (m *EventDriftDetected) String() string { return proto.CompactTextString(m) }
 func (*EventDriftDetected) ProtoMessage()    {}
 func (*EventDriftDetected) Descriptor() ([]byte, []int) {
-	return fileDescriptor_24d4a6574d90ce89, []int{15}
+	return fileDescriptor_24d4a6574d90ce89, []int{22}
 }
 func (m *EventDriftDetected) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1131,7 +1628,7 @@ func (m *EventRewardsReceived) Reset()         { *m = EventRewardsReceived{} }
 func (m *EventRewardsReceived) String() string { return proto.CompactTextString(m) }
 func (*EventRewardsReceived) ProtoMessage()    {}
 func (*EventRewardsReceived) Descriptor() ([]byte, []int) {
-	return fileDescriptor_24d4a6574d90ce89, []int{16}
+	return fileDescriptor_24d4a6574d90ce89, []int{23}
 }
 func (m *EventRewardsReceived) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1200,7 +1697,7 @@ func (m *EventRewardsWithdrawn) Reset()         { *m = EventRewardsWithdrawn{} }
 func (m *EventRewardsWithdrawn) String() string { return proto.CompactTextString(m) }
 func (*EventRewardsWithdrawn) ProtoMessage()    {}
 func (*EventRewardsWithdrawn) Descriptor() ([]byte, []int) {
-	return fileDescriptor_24d4a6574d90ce89, []int{17}
+	return fileDescriptor_24d4a6574d90ce89, []int{24}
 }
 func (m *EventRewardsWithdrawn) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1266,7 +1763,7 @@ func (m *EventParamsUpdated) Reset()         { *m = EventParamsUpdated{} }
 func (m *EventParamsUpdated) String() string { return proto.CompactTextString(m) }
 func (*EventParamsUpdated) ProtoMessage()    {}
 func (*EventParamsUpdated) Descriptor() ([]byte, []int) {
-	return fileDescriptor_24d4a6574d90ce89, []int{18}
+	return fileDescriptor_24d4a6574d90ce89, []int{25}
 }
 func (m *EventParamsUpdated) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1312,7 +1809,7 @@ func (m *EventOutboxFailed) Reset()         { *m = EventOutboxFailed{} }
 func (m *EventOutboxFailed) String() string { return proto.CompactTextString(m) }
 func (*EventOutboxFailed) ProtoMessage()    {}
 func (*EventOutboxFailed) Descriptor() ([]byte, []int) {
-	return fileDescriptor_24d4a6574d90ce89, []int{19}
+	return fileDescriptor_24d4a6574d90ce89, []int{26}
 }
 func (m *EventOutboxFailed) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1369,6 +1866,13 @@ func init() {
 	proto.RegisterType((*EventUnstakeCommitted)(nil), "mesh.externalstaking.v1.EventUnstakeCommitted")
 	proto.RegisterType((*EventUnstakeRequeued)(nil), "mesh.externalstaking.v1.EventUnstakeRequeued")
 	proto.RegisterType((*EventUnbondingReleased)(nil), "mesh.externalstaking.v1.EventUnbondingReleased")
+	proto.RegisterType((*EventEvidenceAccepted)(nil), "mesh.externalstaking.v1.EventEvidenceAccepted")
+	proto.RegisterType((*EventSuspectSkipped)(nil), "mesh.externalstaking.v1.EventSuspectSkipped")
+	proto.RegisterType((*EventValidatorSlashed)(nil), "mesh.externalstaking.v1.EventValidatorSlashed")
+	proto.RegisterType((*EventStakeSlashed)(nil), "mesh.externalstaking.v1.EventStakeSlashed")
+	proto.RegisterType((*EventStakeReduced)(nil), "mesh.externalstaking.v1.EventStakeReduced")
+	proto.RegisterType((*EventSweepFinished)(nil), "mesh.externalstaking.v1.EventSweepFinished")
+	proto.RegisterType((*EventOutcomeKept)(nil), "mesh.externalstaking.v1.EventOutcomeKept")
 	proto.RegisterType((*EventBatchSent)(nil), "mesh.externalstaking.v1.EventBatchSent")
 	proto.RegisterType((*EventBatchResolved)(nil), "mesh.externalstaking.v1.EventBatchResolved")
 	proto.RegisterType((*EventDriftDetected)(nil), "mesh.externalstaking.v1.EventDriftDetected")
@@ -1383,69 +1887,80 @@ func init() {
 }
 
 var fileDescriptor_24d4a6574d90ce89 = []byte{
-	// 987 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xcc, 0x57, 0x4f, 0x6f, 0x23, 0x35,
-	0x14, 0xef, 0x6c, 0xff, 0x25, 0x4e, 0x5b, 0xed, 0x0e, 0x65, 0x37, 0x8a, 0x20, 0xe9, 0x8e, 0x50,
-	0xb5, 0x12, 0x30, 0x51, 0x8b, 0x56, 0xe2, 0xc2, 0x25, 0xc9, 0x82, 0x72, 0xea, 0xca, 0x61, 0x41,
-	0x42, 0x48, 0x95, 0x33, 0xf3, 0x9a, 0x98, 0xcc, 0xd8, 0x83, 0xed, 0xc9, 0x36, 0x48, 0x7c, 0x02,
-	0x38, 0x54, 0x20, 0x3e, 0x01, 0x27, 0x3e, 0x05, 0x07, 0x2e, 0x7b, 0xdc, 0x23, 0x12, 0x52, 0x40,
-	0xe9, 0x95, 0x0f, 0x81, 0xec, 0xf1, 0xe4, 0x4f, 0x21, 0x12, 0x8d, 0x40, 0xd9, 0xdb, 0xbc, 0xe7,
-	0x9f, 0xfd, 0x7e, 0xef, 0x8f, 0xfd, 0xde, 0xa0, 0xb7, 0x62, 0x90, 0xfd, 0x3a, 0x5c, 0x2a, 0x10,
-	0x8c, 0x44, 0x52, 0x91, 0x01, 0x65, 0xbd, 0xfa, 0xf0, 0xa4, 0x0e, 0x43, 0x60, 0x4a, 0xfa, 0x89,
-	0xe0, 0x8a, 0xbb, 0x0f, 0x34, 0xca, 0xbf, 0x81, 0xf2, 0x87, 0x27, 0x95, 0xc3, 0x1e, 0xef, 0x71,
-	0x83, 0xa9, 0xeb, 0xaf, 0x0c, 0x5e, 0xa9, 0xf5, 0x38, 0xef, 0x45, 0x50, 0x37, 0x52, 0x37, 0xbd,
-	0xa8, 0x2b, 0x1a, 0x83, 0x54, 0x24, 0x4e, 0x2c, 0xe0, 0x4d, 0x63, 0x35, 0xe0, 0x4c, 0x09, 0x1e,
-	0x69, 0x6b, 0xf6, 0xd3, 0x2e, 0x1f, 0x2f, 0x23, 0x15, 0x70, 0x26, 0xd3, 0x18, 0x44, 0x86, 0xf3,
-	0xfe, 0x74, 0xd0, 0x83, 0x27, 0x9a, 0x67, 0xd3, 0xea, 0x31, 0xf4, 0xa8, 0x54, 0x20, 0x20, 0x74,
-	0xeb, 0xa8, 0x94, 0xa3, 0xcf, 0x69, 0x58, 0x76, 0x8e, 0x9c, 0x47, 0x5b, 0x8d, 0x83, 0xc9, 0xb8,
-	0x86, 0x72, 0x70, 0xbb, 0x85, 0x51, 0x0e, 0x69, 0x87, 0xee, 0x21, 0xda, 0x26, 0x61, 0x4c, 0x59,
-	0xf9, 0xce, 0x91, 0xf3, 0xa8, 0x88, 0x33, 0xc1, 0x3d, 0x46, 0x85, 0xa0, 0x4f, 0x28, 0xd3, 0x67,
-	0x6c, 0xea, 0x85, 0x46, 0x69, 0x32, 0xae, 0xed, 0x36, 0xb5, 0xae, 0xdd, 0xc2, 0xbb, 0x66, 0xb1,
-	0x1d, 0xba, 0x8f, 0xd1, 0x7e, 0xc0, 0x19, 0x83, 0x40, 0x51, 0x6e, 0xc0, 0x5b, 0x06, 0x7c, 0x77,
-	0x32, 0xae, 0xed, 0x35, 0xa7, 0x0b, 0xed, 0x16, 0xde, 0x9b, 0xc1, 0xda, 0xa1, 0xfb, 0x36, 0xba,
-	0x17, 0xf0, 0x94, 0x29, 0x10, 0x09, 0x11, 0x6a, 0x74, 0x9e, 0x70, 0xa1, 0xca, 0xdb, 0x86, 0xc0,
-	0xdd, 0xf9, 0x85, 0xa7, 0x5c, 0x28, 0xef, 0x5b, 0x07, 0x1d, 0x2e, 0xb8, 0xfb, 0x2c, 0x09, 0x89,
-	0x5a, 0xc5, 0xd7, 0x26, 0x2a, 0xe4, 0x92, 0x71, 0xb7, 0x74, 0xfa, 0xd0, 0x5f, 0x92, 0x62, 0x3f,
-	0x3f, 0xa2, 0xb1, 0xf5, 0x62, 0x5c, 0xdb, 0xc0, 0xd3, 0x8d, 0x9e, 0x44, 0x6e, 0xc6, 0xa6, 0x4f,
-	0x18, 0x83, 0xe8, 0x2c, 0x01, 0xb6, 0x0a, 0x97, 0x77, 0x10, 0x0a, 0xb2, 0x13, 0x34, 0xde, 0x04,
-	0xbf, 0xb1, 0x3f, 0x19, 0xd7, 0x8a, 0xf6, 0xdc, 0x76, 0x0b, 0x17, 0x2d, 0xa0, 0x1d, 0x7a, 0xdf,
-	0x38, 0x8b, 0x56, 0x9b, 0x11, 0x97, 0xff, 0xbb, 0x55, 0xf7, 0x3e, 0xda, 0x11, 0x40, 0x24, 0x67,
-	0x59, 0x0d, 0x60, 0x2b, 0x79, 0xbf, 0x38, 0xe8, 0x75, 0xc3, 0xe6, 0x13, 0x12, 0xd1, 0x90, 0x28,
-	0xbe, 0x7a, 0x4a, 0xde, 0x40, 0xc5, 0x61, 0x7e, 0x88, 0x2d, 0xc1, 0x99, 0xc2, 0x7d, 0x1f, 0xed,
-	0x48, 0x45, 0x54, 0x2a, 0x0d, 0x81, 0x83, 0xd3, 0xa3, 0x2c, 0x5d, 0xf9, 0xb5, 0x19, 0x9e, 0xf8,
-	0x53, 0x06, 0x1d, 0x83, 0xc3, 0x16, 0xef, 0x3e, 0x44, 0x7b, 0x03, 0x18, 0x9d, 0x07, 0x9c, 0x5d,
-	0x44, 0x34, 0x50, 0xa6, 0x2e, 0x0b, 0xb8, 0x34, 0x80, 0x51, 0xd3, 0xaa, 0xbc, 0xaf, 0xd0, 0x3d,
-	0xe3, 0xc4, 0x13, 0xa6, 0xc4, 0xa8, 0x33, 0xa0, 0x49, 0xf2, 0xdf, 0x3b, 0xb0, 0x2c, 0x82, 0x57,
-	0x0e, 0x7a, 0xcd, 0x18, 0xef, 0x28, 0x32, 0x00, 0x0c, 0x5f, 0xa6, 0x20, 0x75, 0xfc, 0x5c, 0xb4,
-	0x95, 0x4a, 0x10, 0xc6, 0x6e, 0x11, 0x9b, 0xef, 0x9b, 0x94, 0xee, 0xdc, 0x8e, 0xd2, 0xe6, 0x3f,
-	0x50, 0x22, 0xb1, 0xbe, 0x63, 0xd9, 0x5d, 0xc5, 0x56, 0xf2, 0xbe, 0xcb, 0x93, 0xfa, 0x8c, 0xc9,
-	0x57, 0x86, 0xd4, 0x62, 0x9c, 0x9a, 0x3c, 0x8e, 0xa9, 0x5a, 0x33, 0xa5, 0x9f, 0xf2, 0xe7, 0x28,
-	0x4b, 0x1d, 0x8f, 0x22, 0x08, 0x1b, 0x24, 0x18, 0xac, 0x91, 0xd3, 0x5c, 0x99, 0x6d, 0x2f, 0x94,
-	0xd9, 0x6f, 0x37, 0x72, 0xfa, 0x2a, 0x04, 0xd0, 0xfd, 0x08, 0xed, 0x09, 0x88, 0x80, 0x48, 0x38,
-	0xd7, 0x0d, 0xd2, 0x50, 0x2e, 0x9d, 0x56, 0xfc, 0xac, 0x7b, 0xfa, 0x79, 0xf7, 0xf4, 0x3f, 0xce,
-	0xbb, 0x67, 0xa3, 0xa0, 0x9f, 0xe0, 0xab, 0xdf, 0x6b, 0x0e, 0x2e, 0xd9, 0x9d, 0x7a, 0x6d, 0x96,
-	0x89, 0xf9, 0x8a, 0x4d, 0xd7, 0xeb, 0xdc, 0xb2, 0x4c, 0x7c, 0xef, 0xa0, 0xfb, 0x96, 0x6b, 0x97,
-	0xb3, 0x90, 0xb2, 0x1e, 0xce, 0x3c, 0x59, 0x6b, 0x2d, 0xff, 0xec, 0xa0, 0x03, 0xc3, 0xaa, 0x41,
-	0x54, 0xd0, 0xef, 0x00, 0x53, 0xb7, 0x7f, 0x00, 0x8f, 0x51, 0xa1, 0xab, 0x77, 0xcf, 0x78, 0x9a,
-	0x51, 0xc1, 0x9c, 0xa8, 0x47, 0x05, 0xb3, 0xd8, 0x0e, 0xdd, 0x0a, 0x2a, 0x48, 0x9d, 0x20, 0x16,
-	0x80, 0x21, 0xb8, 0x85, 0xa7, 0xb2, 0x5b, 0x46, 0xbb, 0xc0, 0x94, 0xa0, 0x20, 0x0d, 0xc1, 0x7d,
-	0x9c, 0x8b, 0x6e, 0x15, 0x21, 0x9e, 0x80, 0x20, 0x7a, 0x70, 0x90, 0x26, 0xa6, 0xfb, 0x78, 0x4e,
-	0xe3, 0xfd, 0x98, 0x37, 0x46, 0x63, 0x0f, 0x83, 0xe4, 0xd1, 0x70, 0x95, 0x67, 0xfc, 0xdf, 0x7a,
-	0x51, 0x46, 0xbb, 0x3c, 0x55, 0x01, 0x8f, 0xc1, 0x46, 0x39, 0x17, 0xb5, 0x7f, 0x02, 0xbe, 0x80,
-	0x40, 0x41, 0x68, 0x9d, 0x98, 0xca, 0xde, 0xd7, 0x96, 0x64, 0x4b, 0xd0, 0x0b, 0xd5, 0x02, 0x65,
-	0xb4, 0xb7, 0x27, 0x59, 0x41, 0x05, 0xb8, 0x4c, 0x32, 0x13, 0x59, 0xab, 0x99, 0xca, 0x99, 0x79,
-	0x3d, 0x47, 0x81, 0x9d, 0xd8, 0xf0, 0x54, 0xf6, 0x7e, 0xc8, 0x2f, 0x0a, 0x86, 0xe7, 0x44, 0x84,
-	0x12, 0x43, 0x00, 0x74, 0xb8, 0xe2, 0xb4, 0x18, 0x02, 0xe3, 0x71, 0x3e, 0x2d, 0x1a, 0x61, 0xae,
-	0xbc, 0x36, 0x17, 0x2e, 0x43, 0x15, 0xa1, 0x94, 0x11, 0x29, 0x69, 0x8f, 0xd9, 0xa0, 0x14, 0xf1,
-	0x9c, 0x66, 0xd6, 0x72, 0x2c, 0xaf, 0x4f, 0xa9, 0xea, 0x87, 0x82, 0x3c, 0x67, 0xeb, 0xbc, 0x13,
-	0x1d, 0x9b, 0xab, 0xa7, 0x44, 0x90, 0x58, 0xe6, 0x83, 0xcd, 0x07, 0x68, 0x27, 0x31, 0x0a, 0x43,
-	0xa9, 0x74, 0x5a, 0x5b, 0x3a, 0x38, 0x66, 0xfb, 0xec, 0xd8, 0x68, 0x37, 0x79, 0x9f, 0xdb, 0x59,
-	0xe3, 0x2c, 0x55, 0x5d, 0x7e, 0xf9, 0x21, 0xa1, 0xd1, 0x2a, 0xd1, 0x9f, 0x3d, 0x2e, 0x77, 0xe6,
-	0x1f, 0x97, 0xc6, 0xd9, 0x8b, 0x49, 0xd5, 0x79, 0x39, 0xa9, 0x3a, 0x7f, 0x4c, 0xaa, 0xce, 0xd5,
-	0x75, 0x75, 0xe3, 0xe5, 0x75, 0x75, 0xe3, 0xd7, 0xeb, 0xea, 0xc6, 0x67, 0x8f, 0x7b, 0x54, 0xf5,
-	0xd3, 0xae, 0x1f, 0xf0, 0xb8, 0xae, 0x09, 0xbf, 0x2b, 0x21, 0x48, 0x05, 0x55, 0x23, 0x23, 0xd5,
-	0x2f, 0xff, 0xf6, 0xb7, 0xa1, 0x46, 0x09, 0xc8, 0xee, 0x8e, 0x79, 0x84, 0xdf, 0xfb, 0x2b, 0x00,
-	0x00, 0xff, 0xff, 0xfe, 0xde, 0x89, 0x79, 0x27, 0x0d, 0x00, 0x00,
+	// 1157 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xcc, 0x58, 0x4f, 0x6f, 0x1b, 0x45,
+	0x14, 0xcf, 0x36, 0x4e, 0x62, 0x8f, 0x93, 0xaa, 0x5d, 0x4a, 0x6b, 0x45, 0x60, 0xb7, 0x2b, 0x54,
+	0x55, 0x02, 0x6c, 0x25, 0xa8, 0x12, 0x17, 0x0e, 0xd8, 0x4e, 0x91, 0xc5, 0x21, 0xd5, 0x98, 0x82,
+	0x84, 0x90, 0xa2, 0xf1, 0xec, 0x8b, 0x3d, 0x78, 0x77, 0x66, 0xd9, 0x99, 0x75, 0x62, 0x04, 0x9f,
+	0x80, 0x3f, 0x8a, 0x40, 0x7c, 0x02, 0x4e, 0x70, 0xe0, 0x2b, 0x70, 0xe0, 0xd2, 0x13, 0xea, 0x11,
+	0x09, 0x29, 0x20, 0xe7, 0xca, 0x87, 0x40, 0x33, 0x3b, 0xeb, 0x3f, 0x09, 0xa9, 0x88, 0xd5, 0xc6,
+	0xbd, 0xed, 0x9b, 0x79, 0x33, 0xef, 0xf7, 0xde, 0xfb, 0xbd, 0x37, 0x33, 0x8b, 0x5e, 0x0b, 0x41,
+	0xf6, 0x6a, 0x70, 0xa8, 0x20, 0xe6, 0x24, 0x90, 0x8a, 0xf4, 0x19, 0xef, 0xd6, 0x06, 0x5b, 0x35,
+	0x18, 0x00, 0x57, 0xb2, 0x1a, 0xc5, 0x42, 0x09, 0xf7, 0x96, 0xd6, 0xaa, 0x9e, 0xd2, 0xaa, 0x0e,
+	0xb6, 0x36, 0x6f, 0x74, 0x45, 0x57, 0x18, 0x9d, 0x9a, 0xfe, 0x4a, 0xd5, 0x37, 0x2b, 0x5d, 0x21,
+	0xba, 0x01, 0xd4, 0x8c, 0xd4, 0x49, 0xf6, 0x6b, 0x8a, 0x85, 0x20, 0x15, 0x09, 0x23, 0xab, 0xf0,
+	0xaa, 0xb1, 0x4a, 0x05, 0x57, 0xb1, 0x08, 0xb4, 0x35, 0xfb, 0x69, 0xa7, 0xef, 0x9e, 0x07, 0x8a,
+	0x0a, 0x2e, 0x93, 0x10, 0xe2, 0x54, 0xcf, 0xfb, 0xc7, 0x41, 0xb7, 0x76, 0x34, 0xce, 0x86, 0x1d,
+	0xc7, 0xd0, 0x65, 0x52, 0x41, 0x0c, 0xbe, 0x5b, 0x43, 0xc5, 0x4c, 0x7b, 0x8f, 0xf9, 0x25, 0xe7,
+	0xb6, 0x73, 0x2f, 0x57, 0xbf, 0x3a, 0x3a, 0xae, 0xa0, 0x4c, 0xb9, 0xd5, 0xc4, 0x28, 0x53, 0x69,
+	0xf9, 0xee, 0x0d, 0xb4, 0x42, 0xfc, 0x90, 0xf1, 0xd2, 0x95, 0xdb, 0xce, 0xbd, 0x02, 0x4e, 0x05,
+	0xf7, 0x2e, 0xca, 0xd3, 0x1e, 0x61, 0x5c, 0xef, 0xb1, 0xac, 0x27, 0xea, 0xc5, 0xd1, 0x71, 0x65,
+	0xad, 0xa1, 0xc7, 0x5a, 0x4d, 0xbc, 0x66, 0x26, 0x5b, 0xbe, 0x7b, 0x1f, 0x6d, 0x50, 0xc1, 0x39,
+	0x50, 0xc5, 0x84, 0x51, 0xce, 0x19, 0xe5, 0x6b, 0xa3, 0xe3, 0xca, 0x7a, 0x63, 0x3c, 0xd1, 0x6a,
+	0xe2, 0xf5, 0x89, 0x5a, 0xcb, 0x77, 0x5f, 0x47, 0xd7, 0xa9, 0x48, 0xb8, 0x82, 0x38, 0x22, 0xb1,
+	0x1a, 0xee, 0x45, 0x22, 0x56, 0xa5, 0x15, 0x03, 0xe0, 0xda, 0xf4, 0xc4, 0x43, 0x11, 0x2b, 0xef,
+	0x6b, 0x07, 0xdd, 0x98, 0x71, 0xf7, 0x51, 0xe4, 0x13, 0x35, 0x8f, 0xaf, 0x0d, 0x94, 0xcf, 0x24,
+	0xe3, 0x6e, 0x71, 0xfb, 0x4e, 0xf5, 0x9c, 0x14, 0x57, 0xb3, 0x2d, 0xea, 0xb9, 0xc7, 0xc7, 0x95,
+	0x25, 0x3c, 0x5e, 0xe8, 0x49, 0xe4, 0xa6, 0x68, 0x7a, 0x84, 0x73, 0x08, 0x76, 0x23, 0xe0, 0xf3,
+	0x60, 0x79, 0x03, 0x21, 0x9a, 0xee, 0xa0, 0xf5, 0x4d, 0xf0, 0xeb, 0x1b, 0xa3, 0xe3, 0x4a, 0xc1,
+	0xee, 0xdb, 0x6a, 0xe2, 0x82, 0x55, 0x68, 0xf9, 0xde, 0x57, 0xce, 0xac, 0xd5, 0x46, 0x20, 0xe4,
+	0x73, 0xb7, 0xea, 0xde, 0x44, 0xab, 0x31, 0x10, 0x29, 0x78, 0xca, 0x01, 0x6c, 0x25, 0xef, 0x37,
+	0x07, 0xbd, 0x6c, 0xd0, 0x7c, 0x48, 0x02, 0xe6, 0x13, 0x25, 0xe6, 0x4f, 0xc9, 0x2b, 0xa8, 0x30,
+	0xc8, 0x36, 0xb1, 0x14, 0x9c, 0x0c, 0xb8, 0x6f, 0xa3, 0x55, 0xa9, 0x88, 0x4a, 0xa4, 0x01, 0x70,
+	0x75, 0xfb, 0x76, 0x9a, 0xae, 0xac, 0x6c, 0x06, 0x5b, 0xd5, 0x31, 0x82, 0xb6, 0xd1, 0xc3, 0x56,
+	0xdf, 0xbd, 0x83, 0xd6, 0xfb, 0x30, 0xdc, 0xa3, 0x82, 0xef, 0x07, 0x8c, 0x2a, 0xc3, 0xcb, 0x3c,
+	0x2e, 0xf6, 0x61, 0xd8, 0xb0, 0x43, 0xde, 0xe7, 0xe8, 0xba, 0x71, 0x62, 0x87, 0xab, 0x78, 0xd8,
+	0xee, 0xb3, 0x28, 0x7a, 0xf6, 0x0e, 0x9c, 0x17, 0xc1, 0x23, 0x07, 0xbd, 0x64, 0x8c, 0xb7, 0x15,
+	0xe9, 0x03, 0x86, 0xcf, 0x12, 0x90, 0x3a, 0x7e, 0x2e, 0xca, 0x25, 0x12, 0x62, 0x63, 0xb7, 0x80,
+	0xcd, 0xf7, 0x69, 0x48, 0x57, 0x2e, 0x06, 0x69, 0xf9, 0x3f, 0x20, 0x91, 0x50, 0xd7, 0x58, 0x5a,
+	0xab, 0xd8, 0x4a, 0xde, 0x77, 0x59, 0x52, 0x1f, 0x71, 0xf9, 0xc2, 0x80, 0x9a, 0x8d, 0x53, 0x43,
+	0x84, 0x21, 0x53, 0x0b, 0x86, 0xf4, 0x53, 0xd6, 0x8e, 0xd2, 0xd4, 0x89, 0x20, 0x00, 0xbf, 0x4e,
+	0x68, 0x7f, 0x81, 0x98, 0xa6, 0x68, 0xb6, 0x32, 0x43, 0xb3, 0x3f, 0x4f, 0xe5, 0xf4, 0x45, 0x08,
+	0xa0, 0xfb, 0x1e, 0x5a, 0x8f, 0x21, 0x00, 0x22, 0x61, 0x4f, 0x1f, 0x90, 0x06, 0x72, 0x71, 0x7b,
+	0xb3, 0x9a, 0x9e, 0x9e, 0xd5, 0xec, 0xf4, 0xac, 0x7e, 0x90, 0x9d, 0x9e, 0xf5, 0xbc, 0x6e, 0xc1,
+	0x47, 0x7f, 0x55, 0x1c, 0x5c, 0xb4, 0x2b, 0xf5, 0xdc, 0x24, 0x13, 0xd3, 0x8c, 0x4d, 0x16, 0xeb,
+	0xdc, 0x79, 0x99, 0xf8, 0xde, 0x41, 0x37, 0x2d, 0xd6, 0x8e, 0xe0, 0x3e, 0xe3, 0x5d, 0x9c, 0x7a,
+	0xb2, 0x50, 0x2e, 0xff, 0x92, 0xf1, 0x63, 0x67, 0xc0, 0x7c, 0xe0, 0x14, 0xde, 0xa5, 0x14, 0xa2,
+	0x79, 0x1b, 0xb9, 0x4c, 0x3a, 0x86, 0x5d, 0xe3, 0x3e, 0x38, 0x1e, 0xd0, 0x3e, 0xf6, 0x19, 0xb7,
+	0x77, 0x09, 0x6c, 0xbe, 0x35, 0xa8, 0x1e, 0xb0, 0x6e, 0x6f, 0x0c, 0x2a, 0x95, 0xdc, 0x4d, 0x94,
+	0x97, 0x3a, 0x93, 0x9c, 0xa6, 0xdc, 0xc8, 0xe1, 0xb1, 0xec, 0x7d, 0x91, 0xb5, 0x83, 0x44, 0x46,
+	0x40, 0xd5, 0x25, 0x77, 0xed, 0xdf, 0xcf, 0x9c, 0x7b, 0xed, 0x80, 0xc8, 0xde, 0xb3, 0x07, 0x30,
+	0x1d, 0x82, 0xe5, 0xd9, 0x10, 0x3c, 0x2d, 0x6c, 0xfb, 0x31, 0x31, 0x37, 0x2c, 0xcb, 0xbd, 0xb1,
+	0xac, 0xd7, 0x68, 0xd6, 0x81, 0x5f, 0x5a, 0x4d, 0xd7, 0xa4, 0x92, 0xf7, 0xb3, 0x63, 0xcf, 0x40,
+	0xd3, 0xcb, 0x32, 0x67, 0x2e, 0x81, 0x90, 0xd3, 0x0e, 0xe6, 0xce, 0x3a, 0x68, 0xc9, 0xba, 0x32,
+	0x43, 0xd6, 0x6f, 0x67, 0xc0, 0x62, 0xf0, 0x13, 0xba, 0xd8, 0xea, 0xa1, 0xf6, 0x4e, 0xd6, 0x3e,
+	0x00, 0x88, 0x1e, 0x30, 0xce, 0x9e, 0x03, 0x15, 0xbc, 0x6f, 0x1c, 0x74, 0xcd, 0x58, 0xd9, 0x4d,
+	0x14, 0x15, 0x21, 0xbc, 0x0f, 0x91, 0xba, 0x24, 0xa7, 0x6d, 0x0d, 0xe4, 0x66, 0x6a, 0xe0, 0x57,
+	0x07, 0x5d, 0x35, 0x78, 0xea, 0x44, 0xd1, 0x5e, 0x1b, 0xb8, 0xba, 0xb8, 0xc7, 0x77, 0x51, 0xbe,
+	0xa3, 0x57, 0x4f, 0x70, 0x9a, 0xd7, 0x85, 0xd9, 0x51, 0xbf, 0x2e, 0xcc, 0x64, 0xcb, 0x7f, 0x6a,
+	0x19, 0x94, 0xd0, 0x1a, 0x70, 0x15, 0x33, 0x90, 0x06, 0xe0, 0x06, 0xce, 0x44, 0xb7, 0x8c, 0x90,
+	0x88, 0x20, 0x26, 0x9a, 0xf9, 0xd2, 0x70, 0x68, 0x03, 0x4f, 0x8d, 0x78, 0x3f, 0x66, 0x77, 0x69,
+	0x63, 0x0f, 0x83, 0x14, 0xc1, 0x60, 0x9e, 0xbc, 0xfd, 0x5f, 0x2f, 0x4a, 0x68, 0x4d, 0xa4, 0xb9,
+	0xb3, 0x51, 0xce, 0x44, 0xed, 0x5f, 0x0c, 0x9f, 0x02, 0x55, 0xe0, 0x5b, 0x27, 0xc6, 0xb2, 0xf7,
+	0xa5, 0x05, 0xd9, 0x8c, 0xd9, 0xbe, 0x6a, 0x82, 0x32, 0xa3, 0x17, 0x07, 0xb9, 0x89, 0xf2, 0x70,
+	0x18, 0xa5, 0x26, 0x52, 0x6e, 0x8d, 0xe5, 0xd4, 0xbc, 0x7e, 0x7a, 0x41, 0xd6, 0x98, 0xc7, 0xb2,
+	0xf7, 0x43, 0x76, 0xb6, 0x62, 0x38, 0x20, 0xb1, 0x2f, 0x31, 0x50, 0x60, 0x83, 0x39, 0x1f, 0x98,
+	0x3e, 0x70, 0x11, 0x66, 0x0f, 0x4c, 0x23, 0x4c, 0xd5, 0xd4, 0xf2, 0xcc, 0xf9, 0x59, 0x46, 0x28,
+	0xe1, 0x44, 0x4a, 0xd6, 0xe5, 0x36, 0x28, 0x05, 0x3c, 0x35, 0x32, 0xb9, 0xa5, 0x5a, 0x5c, 0x1f,
+	0x31, 0xd5, 0xf3, 0x63, 0x72, 0xc0, 0x17, 0xd9, 0x08, 0xda, 0x36, 0x57, 0x0f, 0x49, 0x4c, 0x42,
+	0x99, 0xbd, 0x85, 0xde, 0x41, 0xab, 0x91, 0x19, 0x30, 0x90, 0x8a, 0xdb, 0x95, 0x73, 0xdf, 0x9a,
+	0xe9, 0x3a, 0xfb, 0xd2, 0xb4, 0x8b, 0xbc, 0x4f, 0x6c, 0xb7, 0xdb, 0x4d, 0x54, 0x47, 0x1c, 0x3e,
+	0x20, 0x2c, 0x98, 0x27, 0xfa, 0x93, 0x32, 0xbe, 0x32, 0x5d, 0xc6, 0xf5, 0xdd, 0xc7, 0xa3, 0xb2,
+	0xf3, 0x64, 0x54, 0x76, 0xfe, 0x1e, 0x95, 0x9d, 0xa3, 0x93, 0xf2, 0xd2, 0x93, 0x93, 0xf2, 0xd2,
+	0x1f, 0x27, 0xe5, 0xa5, 0x8f, 0xef, 0x77, 0x99, 0xea, 0x25, 0x9d, 0x2a, 0x15, 0x61, 0x4d, 0x03,
+	0x7e, 0x53, 0x02, 0x4d, 0x62, 0xa6, 0x86, 0x46, 0xaa, 0x1d, 0x9e, 0xf9, 0x41, 0xa1, 0x86, 0x11,
+	0xc8, 0xce, 0xaa, 0xb9, 0xb7, 0xbd, 0xf5, 0x6f, 0x00, 0x00, 0x00, 0xff, 0xff, 0x09, 0x6c, 0x52,
+	0x76, 0x5a, 0x11, 0x00, 0x00,
 }
 
 func (m *EventConsumerRegistered) Marshal() (dAtA []byte, err error) {
@@ -2076,6 +2591,350 @@ func (m *EventUnbondingReleased) MarshalToSizedBuffer(dAtA []byte) (int, error) 
 	return len(dAtA) - i, nil
 }
 
+func (m *EventEvidenceAccepted) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventEvidenceAccepted) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventEvidenceAccepted) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Sequence != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Sequence))
+		i--
+		dAtA[i] = 0x28
+	}
+	if len(m.Height) > 0 {
+		i -= len(m.Height)
+		copy(dAtA[i:], m.Height)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Height)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if len(m.Kind) > 0 {
+		i -= len(m.Kind)
+		copy(dAtA[i:], m.Kind)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Kind)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Submitter) > 0 {
+		i -= len(m.Submitter)
+		copy(dAtA[i:], m.Submitter)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Submitter)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.ConsumerID != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.ConsumerID))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventSuspectSkipped) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventSuspectSkipped) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventSuspectSkipped) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Validator) > 0 {
+		i -= len(m.Validator)
+		copy(dAtA[i:], m.Validator)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Validator)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.ConsumerID != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.ConsumerID))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventValidatorSlashed) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventValidatorSlashed) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventValidatorSlashed) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Bonded) > 0 {
+		i -= len(m.Bonded)
+		copy(dAtA[i:], m.Bonded)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Bonded)))
+		i--
+		dAtA[i] = 0x32
+	}
+	if len(m.Fraction) > 0 {
+		i -= len(m.Fraction)
+		copy(dAtA[i:], m.Fraction)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Fraction)))
+		i--
+		dAtA[i] = 0x2a
+	}
+	if len(m.Height) > 0 {
+		i -= len(m.Height)
+		copy(dAtA[i:], m.Height)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Height)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if m.Sequence != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Sequence))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Validator) > 0 {
+		i -= len(m.Validator)
+		copy(dAtA[i:], m.Validator)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Validator)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.ConsumerID != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.ConsumerID))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventStakeSlashed) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventStakeSlashed) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventStakeSlashed) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Amount) > 0 {
+		i -= len(m.Amount)
+		copy(dAtA[i:], m.Amount)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Amount)))
+		i--
+		dAtA[i] = 0x2a
+	}
+	if m.Sequence != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Sequence))
+		i--
+		dAtA[i] = 0x20
+	}
+	if len(m.Validator) > 0 {
+		i -= len(m.Validator)
+		copy(dAtA[i:], m.Validator)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Validator)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.ConsumerID != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.ConsumerID))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.User) > 0 {
+		i -= len(m.User)
+		copy(dAtA[i:], m.User)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.User)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventStakeReduced) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventStakeReduced) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventStakeReduced) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Amount) > 0 {
+		i -= len(m.Amount)
+		copy(dAtA[i:], m.Amount)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Amount)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if len(m.Validator) > 0 {
+		i -= len(m.Validator)
+		copy(dAtA[i:], m.Validator)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Validator)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.ConsumerID != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.ConsumerID))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.User) > 0 {
+		i -= len(m.User)
+		copy(dAtA[i:], m.User)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.User)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventSweepFinished) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventSweepFinished) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventSweepFinished) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Validator) > 0 {
+		i -= len(m.Validator)
+		copy(dAtA[i:], m.Validator)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Validator)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.ConsumerID != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.ConsumerID))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventOutcomeKept) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventOutcomeKept) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventOutcomeKept) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if len(m.Validator) > 0 {
+		i -= len(m.Validator)
+		copy(dAtA[i:], m.Validator)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Validator)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.ConsumerID != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.ConsumerID))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.User) > 0 {
+		i -= len(m.User)
+		copy(dAtA[i:], m.User)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.User)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
 func (m *EventBatchSent) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -2680,6 +3539,175 @@ func (m *EventUnbondingReleased) Size() (n int) {
 		n += 1 + l + sovEvents(uint64(l))
 	}
 	l = len(m.Amount)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	return n
+}
+
+func (m *EventEvidenceAccepted) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.ConsumerID != 0 {
+		n += 1 + sovEvents(uint64(m.ConsumerID))
+	}
+	l = len(m.Submitter)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	l = len(m.Kind)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	l = len(m.Height)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	if m.Sequence != 0 {
+		n += 1 + sovEvents(uint64(m.Sequence))
+	}
+	return n
+}
+
+func (m *EventSuspectSkipped) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.ConsumerID != 0 {
+		n += 1 + sovEvents(uint64(m.ConsumerID))
+	}
+	l = len(m.Validator)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	return n
+}
+
+func (m *EventValidatorSlashed) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.ConsumerID != 0 {
+		n += 1 + sovEvents(uint64(m.ConsumerID))
+	}
+	l = len(m.Validator)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	if m.Sequence != 0 {
+		n += 1 + sovEvents(uint64(m.Sequence))
+	}
+	l = len(m.Height)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	l = len(m.Fraction)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	l = len(m.Bonded)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	return n
+}
+
+func (m *EventStakeSlashed) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.User)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	if m.ConsumerID != 0 {
+		n += 1 + sovEvents(uint64(m.ConsumerID))
+	}
+	l = len(m.Validator)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	if m.Sequence != 0 {
+		n += 1 + sovEvents(uint64(m.Sequence))
+	}
+	l = len(m.Amount)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	return n
+}
+
+func (m *EventStakeReduced) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.User)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	if m.ConsumerID != 0 {
+		n += 1 + sovEvents(uint64(m.ConsumerID))
+	}
+	l = len(m.Validator)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	l = len(m.Amount)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	return n
+}
+
+func (m *EventSweepFinished) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.ConsumerID != 0 {
+		n += 1 + sovEvents(uint64(m.ConsumerID))
+	}
+	l = len(m.Validator)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	return n
+}
+
+func (m *EventOutcomeKept) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.User)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	if m.ConsumerID != 0 {
+		n += 1 + sovEvents(uint64(m.ConsumerID))
+	}
+	l = len(m.Validator)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	l = len(m.Reason)
 	if l > 0 {
 		n += 1 + l + sovEvents(uint64(l))
 	}
@@ -4869,6 +5897,1154 @@ func (m *EventUnbondingReleased) Unmarshal(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			m.Amount = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventEvidenceAccepted) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventEvidenceAccepted: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventEvidenceAccepted: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ConsumerID", wireType)
+			}
+			m.ConsumerID = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ConsumerID |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Submitter", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Submitter = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Kind", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Kind = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Height", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Height = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Sequence", wireType)
+			}
+			m.Sequence = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Sequence |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventSuspectSkipped) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventSuspectSkipped: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventSuspectSkipped: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ConsumerID", wireType)
+			}
+			m.ConsumerID = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ConsumerID |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Validator", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Validator = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventValidatorSlashed) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventValidatorSlashed: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventValidatorSlashed: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ConsumerID", wireType)
+			}
+			m.ConsumerID = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ConsumerID |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Validator", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Validator = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Sequence", wireType)
+			}
+			m.Sequence = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Sequence |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Height", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Height = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Fraction", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Fraction = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Bonded", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Bonded = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventStakeSlashed) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventStakeSlashed: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventStakeSlashed: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field User", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.User = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ConsumerID", wireType)
+			}
+			m.ConsumerID = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ConsumerID |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Validator", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Validator = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Sequence", wireType)
+			}
+			m.Sequence = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Sequence |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Amount", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Amount = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventStakeReduced) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventStakeReduced: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventStakeReduced: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field User", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.User = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ConsumerID", wireType)
+			}
+			m.ConsumerID = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ConsumerID |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Validator", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Validator = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Amount", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Amount = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventSweepFinished) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventSweepFinished: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventSweepFinished: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ConsumerID", wireType)
+			}
+			m.ConsumerID = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ConsumerID |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Validator", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Validator = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventOutcomeKept) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventOutcomeKept: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventOutcomeKept: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field User", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.User = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ConsumerID", wireType)
+			}
+			m.ConsumerID = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ConsumerID |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Validator", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Validator = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
 		default:
 			iNdEx = preIndex

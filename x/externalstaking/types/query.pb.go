@@ -479,6 +479,8 @@ func (m *QueryConsumerResponse) GetSyncComplete() bool {
 type ValidatorInfo struct {
 	Validator Validator `protobuf:"bytes,1,opt,name=validator,proto3" json:"validator"`
 	Pool      Pool      `protobuf:"bytes,2,opt,name=pool,proto3" json:"pool"`
+	// slashes are its proven offences, the last proven one first.
+	Slashes []Slash `protobuf:"bytes,3,rep,name=slashes,proto3" json:"slashes"`
 }
 
 func (m *ValidatorInfo) Reset()         { *m = ValidatorInfo{} }
@@ -526,6 +528,13 @@ func (m *ValidatorInfo) GetPool() Pool {
 		return m.Pool
 	}
 	return Pool{}
+}
+
+func (m *ValidatorInfo) GetSlashes() []Slash {
+	if m != nil {
+		return m.Slashes
+	}
+	return nil
 }
 
 // QueryValidatorsRequest pages through a consumer's validators.
@@ -851,6 +860,10 @@ type PositionInfo struct {
 	PendingUnstake cosmossdk_io_math.Int                    `protobuf:"bytes,8,opt,name=pending_unstake,json=pendingUnstake,proto3,customtype=cosmossdk.io/math.Int" json:"pending_unstake"`
 	Unbondings     []UnbondingInfo                          `protobuf:"bytes,9,rep,name=unbondings,proto3" json:"unbondings"`
 	Rewards        github_com_cosmos_cosmos_sdk_types.Coins `protobuf:"bytes,10,rep,name=rewards,proto3,castrepeated=github.com/cosmos/cosmos-sdk/types.Coins" json:"rewards"`
+	// slashed is true if a slash has lowered what is bonded.
+	Slashed bool `protobuf:"varint,11,opt,name=slashed,proto3" json:"slashed,omitempty"`
+	// outcome is set while operations in flight have ended, but are not booked.
+	Outcome *Outcome `protobuf:"bytes,12,opt,name=outcome,proto3" json:"outcome,omitempty"`
 }
 
 func (m *PositionInfo) Reset()         { *m = PositionInfo{} }
@@ -935,6 +948,20 @@ func (m *PositionInfo) GetRewards() github_com_cosmos_cosmos_sdk_types.Coins {
 	return nil
 }
 
+func (m *PositionInfo) GetSlashed() bool {
+	if m != nil {
+		return m.Slashed
+	}
+	return false
+}
+
+func (m *PositionInfo) GetOutcome() *Outcome {
+	if m != nil {
+		return m.Outcome
+	}
+	return nil
+}
+
 // UnbondingInfo is an unbonding entry with the time it still takes.
 type UnbondingInfo struct {
 	ConsumerID  uint64                `protobuf:"varint,1,opt,name=consumer_id,json=consumerId,proto3" json:"consumer_id,omitempty"`
@@ -942,6 +969,8 @@ type UnbondingInfo struct {
 	Amount      cosmossdk_io_math.Int `protobuf:"bytes,3,opt,name=amount,proto3,customtype=cosmossdk.io/math.Int" json:"amount"`
 	ReleaseTime time.Time             `protobuf:"bytes,4,opt,name=release_time,json=releaseTime,proto3,stdtime" json:"release_time"`
 	Remaining   time.Duration         `protobuf:"bytes,5,opt,name=remaining,proto3,stdduration" json:"remaining"`
+	// slashed is true if a slash has lowered the amount.
+	Slashed bool `protobuf:"varint,6,opt,name=slashed,proto3" json:"slashed,omitempty"`
 }
 
 func (m *UnbondingInfo) Reset()         { *m = UnbondingInfo{} }
@@ -1003,6 +1032,13 @@ func (m *UnbondingInfo) GetRemaining() time.Duration {
 		return m.Remaining
 	}
 	return 0
+}
+
+func (m *UnbondingInfo) GetSlashed() bool {
+	if m != nil {
+		return m.Slashed
+	}
+	return false
 }
 
 // QueryPositionsRequest pages through a user's positions.
@@ -1490,6 +1526,483 @@ func (m *QueryRewardsResponse) GetPagination() *query.PageResponse {
 	return nil
 }
 
+// QuerySlashesRequest pages through the slashes of a consumer, by validator.
+type QuerySlashesRequest struct {
+	ConsumerId uint64             `protobuf:"varint,1,opt,name=consumer_id,json=consumerId,proto3" json:"consumer_id,omitempty"`
+	Pagination *query.PageRequest `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QuerySlashesRequest) Reset()         { *m = QuerySlashesRequest{} }
+func (m *QuerySlashesRequest) String() string { return proto.CompactTextString(m) }
+func (*QuerySlashesRequest) ProtoMessage()    {}
+func (*QuerySlashesRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_f04f7235e8d7496a, []int{24}
+}
+func (m *QuerySlashesRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QuerySlashesRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QuerySlashesRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QuerySlashesRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QuerySlashesRequest.Merge(m, src)
+}
+func (m *QuerySlashesRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QuerySlashesRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QuerySlashesRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QuerySlashesRequest proto.InternalMessageInfo
+
+func (m *QuerySlashesRequest) GetConsumerId() uint64 {
+	if m != nil {
+		return m.ConsumerId
+	}
+	return 0
+}
+
+func (m *QuerySlashesRequest) GetPagination() *query.PageRequest {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
+// SlashInfo is a proven offence of one validator.
+type SlashInfo struct {
+	Validator string `protobuf:"bytes,1,opt,name=validator,proto3" json:"validator,omitempty"`
+	Slash     Slash  `protobuf:"bytes,2,opt,name=slash,proto3" json:"slash"`
+}
+
+func (m *SlashInfo) Reset()         { *m = SlashInfo{} }
+func (m *SlashInfo) String() string { return proto.CompactTextString(m) }
+func (*SlashInfo) ProtoMessage()    {}
+func (*SlashInfo) Descriptor() ([]byte, []int) {
+	return fileDescriptor_f04f7235e8d7496a, []int{25}
+}
+func (m *SlashInfo) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *SlashInfo) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_SlashInfo.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *SlashInfo) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_SlashInfo.Merge(m, src)
+}
+func (m *SlashInfo) XXX_Size() int {
+	return m.Size()
+}
+func (m *SlashInfo) XXX_DiscardUnknown() {
+	xxx_messageInfo_SlashInfo.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_SlashInfo proto.InternalMessageInfo
+
+func (m *SlashInfo) GetValidator() string {
+	if m != nil {
+		return m.Validator
+	}
+	return ""
+}
+
+func (m *SlashInfo) GetSlash() Slash {
+	if m != nil {
+		return m.Slash
+	}
+	return Slash{}
+}
+
+// QuerySlashesResponse holds one page of slashes.
+type QuerySlashesResponse struct {
+	Slashes    []SlashInfo         `protobuf:"bytes,1,rep,name=slashes,proto3" json:"slashes"`
+	Pagination *query.PageResponse `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QuerySlashesResponse) Reset()         { *m = QuerySlashesResponse{} }
+func (m *QuerySlashesResponse) String() string { return proto.CompactTextString(m) }
+func (*QuerySlashesResponse) ProtoMessage()    {}
+func (*QuerySlashesResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_f04f7235e8d7496a, []int{26}
+}
+func (m *QuerySlashesResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QuerySlashesResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QuerySlashesResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QuerySlashesResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QuerySlashesResponse.Merge(m, src)
+}
+func (m *QuerySlashesResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QuerySlashesResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QuerySlashesResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QuerySlashesResponse proto.InternalMessageInfo
+
+func (m *QuerySlashesResponse) GetSlashes() []SlashInfo {
+	if m != nil {
+		return m.Slashes
+	}
+	return nil
+}
+
+func (m *QuerySlashesResponse) GetPagination() *query.PageResponse {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
+// QuerySweepsRequest pages through the sweeps in progress.
+type QuerySweepsRequest struct {
+	Pagination *query.PageRequest `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QuerySweepsRequest) Reset()         { *m = QuerySweepsRequest{} }
+func (m *QuerySweepsRequest) String() string { return proto.CompactTextString(m) }
+func (*QuerySweepsRequest) ProtoMessage()    {}
+func (*QuerySweepsRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_f04f7235e8d7496a, []int{27}
+}
+func (m *QuerySweepsRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QuerySweepsRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QuerySweepsRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QuerySweepsRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QuerySweepsRequest.Merge(m, src)
+}
+func (m *QuerySweepsRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QuerySweepsRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QuerySweepsRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QuerySweepsRequest proto.InternalMessageInfo
+
+func (m *QuerySweepsRequest) GetPagination() *query.PageRequest {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
+// SweepInfo is a slashed validator whose users are being settled.
+type SweepInfo struct {
+	ConsumerID uint64 `protobuf:"varint,1,opt,name=consumer_id,json=consumerId,proto3" json:"consumer_id,omitempty"`
+	Validator  string `protobuf:"bytes,2,opt,name=validator,proto3" json:"validator,omitempty"`
+	// cursor is the user settled last, empty at the start.
+	Cursor string `protobuf:"bytes,3,opt,name=cursor,proto3" json:"cursor,omitempty"`
+}
+
+func (m *SweepInfo) Reset()         { *m = SweepInfo{} }
+func (m *SweepInfo) String() string { return proto.CompactTextString(m) }
+func (*SweepInfo) ProtoMessage()    {}
+func (*SweepInfo) Descriptor() ([]byte, []int) {
+	return fileDescriptor_f04f7235e8d7496a, []int{28}
+}
+func (m *SweepInfo) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *SweepInfo) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_SweepInfo.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *SweepInfo) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_SweepInfo.Merge(m, src)
+}
+func (m *SweepInfo) XXX_Size() int {
+	return m.Size()
+}
+func (m *SweepInfo) XXX_DiscardUnknown() {
+	xxx_messageInfo_SweepInfo.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_SweepInfo proto.InternalMessageInfo
+
+func (m *SweepInfo) GetConsumerID() uint64 {
+	if m != nil {
+		return m.ConsumerID
+	}
+	return 0
+}
+
+func (m *SweepInfo) GetValidator() string {
+	if m != nil {
+		return m.Validator
+	}
+	return ""
+}
+
+func (m *SweepInfo) GetCursor() string {
+	if m != nil {
+		return m.Cursor
+	}
+	return ""
+}
+
+// QuerySweepsResponse holds one page of sweeps.
+type QuerySweepsResponse struct {
+	Sweeps     []SweepInfo         `protobuf:"bytes,1,rep,name=sweeps,proto3" json:"sweeps"`
+	Pagination *query.PageResponse `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QuerySweepsResponse) Reset()         { *m = QuerySweepsResponse{} }
+func (m *QuerySweepsResponse) String() string { return proto.CompactTextString(m) }
+func (*QuerySweepsResponse) ProtoMessage()    {}
+func (*QuerySweepsResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_f04f7235e8d7496a, []int{29}
+}
+func (m *QuerySweepsResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QuerySweepsResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QuerySweepsResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QuerySweepsResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QuerySweepsResponse.Merge(m, src)
+}
+func (m *QuerySweepsResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QuerySweepsResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QuerySweepsResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QuerySweepsResponse proto.InternalMessageInfo
+
+func (m *QuerySweepsResponse) GetSweeps() []SweepInfo {
+	if m != nil {
+		return m.Sweeps
+	}
+	return nil
+}
+
+func (m *QuerySweepsResponse) GetPagination() *query.PageResponse {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
+// QuerySimulateSlashRequest names a user and a validator.
+type QuerySimulateSlashRequest struct {
+	User       string `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	ConsumerId uint64 `protobuf:"varint,2,opt,name=consumer_id,json=consumerId,proto3" json:"consumer_id,omitempty"`
+	Validator  string `protobuf:"bytes,3,opt,name=validator,proto3" json:"validator,omitempty"`
+}
+
+func (m *QuerySimulateSlashRequest) Reset()         { *m = QuerySimulateSlashRequest{} }
+func (m *QuerySimulateSlashRequest) String() string { return proto.CompactTextString(m) }
+func (*QuerySimulateSlashRequest) ProtoMessage()    {}
+func (*QuerySimulateSlashRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_f04f7235e8d7496a, []int{30}
+}
+func (m *QuerySimulateSlashRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QuerySimulateSlashRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QuerySimulateSlashRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QuerySimulateSlashRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QuerySimulateSlashRequest.Merge(m, src)
+}
+func (m *QuerySimulateSlashRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QuerySimulateSlashRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QuerySimulateSlashRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QuerySimulateSlashRequest proto.InternalMessageInfo
+
+func (m *QuerySimulateSlashRequest) GetUser() string {
+	if m != nil {
+		return m.User
+	}
+	return ""
+}
+
+func (m *QuerySimulateSlashRequest) GetConsumerId() uint64 {
+	if m != nil {
+		return m.ConsumerId
+	}
+	return 0
+}
+
+func (m *QuerySimulateSlashRequest) GetValidator() string {
+	if m != nil {
+		return m.Validator
+	}
+	return ""
+}
+
+// LienChange is what happens to a lien.
+type LienChange struct {
+	// holder is "local" or "external/<consumer>".
+	Holder string                `protobuf:"bytes,1,opt,name=holder,proto3" json:"holder,omitempty"`
+	Before cosmossdk_io_math.Int `protobuf:"bytes,2,opt,name=before,proto3,customtype=cosmossdk.io/math.Int" json:"before"`
+	After  cosmossdk_io_math.Int `protobuf:"bytes,3,opt,name=after,proto3,customtype=cosmossdk.io/math.Int" json:"after"`
+}
+
+func (m *LienChange) Reset()         { *m = LienChange{} }
+func (m *LienChange) String() string { return proto.CompactTextString(m) }
+func (*LienChange) ProtoMessage()    {}
+func (*LienChange) Descriptor() ([]byte, []int) {
+	return fileDescriptor_f04f7235e8d7496a, []int{31}
+}
+func (m *LienChange) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *LienChange) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_LienChange.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *LienChange) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_LienChange.Merge(m, src)
+}
+func (m *LienChange) XXX_Size() int {
+	return m.Size()
+}
+func (m *LienChange) XXX_DiscardUnknown() {
+	xxx_messageInfo_LienChange.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_LienChange proto.InternalMessageInfo
+
+func (m *LienChange) GetHolder() string {
+	if m != nil {
+		return m.Holder
+	}
+	return ""
+}
+
+// QuerySimulateSlashResponse is what a double sign now would cost.
+type QuerySimulateSlashResponse struct {
+	// collateral_before and collateral_after differ by what is lost.
+	CollateralBefore cosmossdk_io_math.Int `protobuf:"bytes,1,opt,name=collateral_before,json=collateralBefore,proto3,customtype=cosmossdk.io/math.Int" json:"collateral_before"`
+	CollateralAfter  cosmossdk_io_math.Int `protobuf:"bytes,2,opt,name=collateral_after,json=collateralAfter,proto3,customtype=cosmossdk.io/math.Int" json:"collateral_after"`
+	// liens that change: that of the consumer, and those that the remaining collateral no longer covers.
+	Liens []LienChange `protobuf:"bytes,3,rep,name=liens,proto3" json:"liens"`
+}
+
+func (m *QuerySimulateSlashResponse) Reset()         { *m = QuerySimulateSlashResponse{} }
+func (m *QuerySimulateSlashResponse) String() string { return proto.CompactTextString(m) }
+func (*QuerySimulateSlashResponse) ProtoMessage()    {}
+func (*QuerySimulateSlashResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_f04f7235e8d7496a, []int{32}
+}
+func (m *QuerySimulateSlashResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QuerySimulateSlashResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QuerySimulateSlashResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QuerySimulateSlashResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QuerySimulateSlashResponse.Merge(m, src)
+}
+func (m *QuerySimulateSlashResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QuerySimulateSlashResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QuerySimulateSlashResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QuerySimulateSlashResponse proto.InternalMessageInfo
+
+func (m *QuerySimulateSlashResponse) GetLiens() []LienChange {
+	if m != nil {
+		return m.Liens
+	}
+	return nil
+}
+
 func init() {
 	proto.RegisterEnum("mesh.externalstaking.v1.PositionStatus", PositionStatus_name, PositionStatus_value)
 	proto.RegisterType((*QueryParamsRequest)(nil), "mesh.externalstaking.v1.QueryParamsRequest")
@@ -1516,6 +2029,15 @@ func init() {
 	proto.RegisterType((*RewardInfo)(nil), "mesh.externalstaking.v1.RewardInfo")
 	proto.RegisterType((*QueryRewardsRequest)(nil), "mesh.externalstaking.v1.QueryRewardsRequest")
 	proto.RegisterType((*QueryRewardsResponse)(nil), "mesh.externalstaking.v1.QueryRewardsResponse")
+	proto.RegisterType((*QuerySlashesRequest)(nil), "mesh.externalstaking.v1.QuerySlashesRequest")
+	proto.RegisterType((*SlashInfo)(nil), "mesh.externalstaking.v1.SlashInfo")
+	proto.RegisterType((*QuerySlashesResponse)(nil), "mesh.externalstaking.v1.QuerySlashesResponse")
+	proto.RegisterType((*QuerySweepsRequest)(nil), "mesh.externalstaking.v1.QuerySweepsRequest")
+	proto.RegisterType((*SweepInfo)(nil), "mesh.externalstaking.v1.SweepInfo")
+	proto.RegisterType((*QuerySweepsResponse)(nil), "mesh.externalstaking.v1.QuerySweepsResponse")
+	proto.RegisterType((*QuerySimulateSlashRequest)(nil), "mesh.externalstaking.v1.QuerySimulateSlashRequest")
+	proto.RegisterType((*LienChange)(nil), "mesh.externalstaking.v1.LienChange")
+	proto.RegisterType((*QuerySimulateSlashResponse)(nil), "mesh.externalstaking.v1.QuerySimulateSlashResponse")
 }
 
 func init() {
@@ -1523,133 +2045,158 @@ func init() {
 }
 
 var fileDescriptor_f04f7235e8d7496a = []byte{
-	// 2016 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xc4, 0x58, 0xdd, 0x6f, 0x1b, 0x59,
-	0x15, 0xcf, 0xa4, 0xf9, 0xb0, 0x4f, 0x3e, 0x7b, 0x9b, 0x34, 0xae, 0xbb, 0x6b, 0x67, 0xa7, 0xbb,
-	0x6d, 0x37, 0x4d, 0x66, 0x9a, 0x00, 0xda, 0xe5, 0x63, 0x41, 0xb5, 0xe3, 0x06, 0xb3, 0x28, 0x31,
-	0x76, 0xb2, 0x08, 0x78, 0x30, 0x63, 0xfb, 0xd6, 0x19, 0xd5, 0x9e, 0xf1, 0xce, 0x8c, 0x43, 0xa3,
-	0xaa, 0x42, 0xc0, 0xcb, 0x2a, 0x08, 0x54, 0xc4, 0x03, 0xfb, 0x12, 0x40, 0x2a, 0x0f, 0x08, 0x81,
-	0x58, 0xa1, 0x8a, 0x37, 0xa4, 0x7d, 0xec, 0xe3, 0x6a, 0x79, 0x41, 0x3c, 0x74, 0x51, 0x8a, 0xc4,
-	0xbf, 0x81, 0xee, 0xbd, 0xe7, 0x8e, 0xc7, 0xe3, 0x75, 0xc6, 0xee, 0x06, 0xfa, 0x64, 0xcf, 0xbd,
-	0xe7, 0x9c, 0xfb, 0xbb, 0xbf, 0xf3, 0x71, 0xcf, 0xbd, 0x70, 0xa5, 0x49, 0xdd, 0x7d, 0x9d, 0xde,
-	0xf3, 0xa8, 0x63, 0x19, 0x0d, 0xd7, 0x33, 0xee, 0x9a, 0x56, 0x5d, 0x3f, 0x58, 0xd7, 0xdf, 0x6d,
-	0x53, 0xe7, 0x50, 0x6b, 0x39, 0xb6, 0x67, 0x93, 0x25, 0x26, 0xa4, 0x85, 0x84, 0xb4, 0x83, 0xf5,
-	0xe4, 0x42, 0xdd, 0xae, 0xdb, 0x5c, 0x46, 0x67, 0xff, 0x84, 0x78, 0xf2, 0x52, 0xd5, 0x76, 0x9b,
-	0xb6, 0x5b, 0x16, 0x13, 0xe2, 0x03, 0xa7, 0x5e, 0xaa, 0xdb, 0x76, 0xbd, 0x41, 0x75, 0xa3, 0x65,
-	0xea, 0x86, 0x65, 0xd9, 0x9e, 0xe1, 0x99, 0xb6, 0x25, 0x67, 0x53, 0x38, 0xcb, 0xbf, 0x2a, 0xed,
-	0x3b, 0x7a, 0xad, 0xed, 0x70, 0x01, 0x9c, 0x4f, 0x87, 0xe7, 0x3d, 0xb3, 0x49, 0x5d, 0xcf, 0x68,
-	0xb6, 0xa4, 0x01, 0xb1, 0x98, 0x5e, 0x31, 0x5c, 0xaa, 0x1f, 0xac, 0x57, 0xa8, 0x67, 0xac, 0xeb,
-	0x55, 0xdb, 0x94, 0x06, 0x56, 0x82, 0xf3, 0x7c, 0x87, 0xbe, 0x54, 0xcb, 0xa8, 0x9b, 0x56, 0x70,
-	0xb1, 0xcb, 0x28, 0x2b, 0xc5, 0x82, 0x8c, 0x24, 0xd3, 0x66, 0xa5, 0xaa, 0x57, 0x6d, 0x87, 0xea,
-	0xd5, 0x86, 0x49, 0x2d, 0x8f, 0xcd, 0x8b, 0x7f, 0x28, 0xf0, 0x32, 0xe7, 0xb5, 0x6a, 0x5b, 0x9e,
-	0x63, 0x37, 0xf8, 0xac, 0xf8, 0x8b, 0xd3, 0x57, 0xfb, 0xd1, 0x5e, 0xb5, 0x2d, 0xb7, 0xdd, 0xa4,
-	0x8e, 0x90, 0x53, 0x17, 0x80, 0x7c, 0x8b, 0x2d, 0x5b, 0x30, 0x1c, 0xa3, 0xe9, 0x16, 0xe9, 0xbb,
-	0x6d, 0xea, 0x7a, 0xea, 0x2e, 0x5c, 0xe8, 0x1a, 0x75, 0x5b, 0xb6, 0xe5, 0x52, 0xf2, 0x16, 0x4c,
-	0xb4, 0xf8, 0x48, 0x42, 0x59, 0x56, 0xae, 0x4f, 0x6d, 0xa4, 0xb5, 0x3e, 0x7e, 0xd3, 0x84, 0x62,
-	0x66, 0xec, 0xc9, 0xd3, 0xf4, 0x48, 0x11, 0x95, 0xd4, 0x32, 0x2c, 0x72, 0xab, 0x59, 0x84, 0x20,
-	0x97, 0x23, 0xb7, 0x01, 0x3a, 0xec, 0xa0, 0xed, 0xab, 0x1a, 0xfa, 0x95, 0x51, 0xa9, 0x09, 0x6a,
-	0x90, 0x4a, 0xad, 0x60, 0xd4, 0x29, 0xea, 0x16, 0x03, 0x9a, 0xea, 0xef, 0x15, 0xb8, 0x18, 0x5e,
-	0x01, 0xa1, 0xe7, 0x20, 0x2e, 0x77, 0xce, 0xd0, 0x9f, 0xbb, 0x3e, 0xb5, 0xf1, 0x4a, 0x5f, 0xf4,
-	0x52, 0x1d, 0xf1, 0x77, 0x34, 0xc9, 0x56, 0x17, 0xd2, 0x51, 0x8e, 0xf4, 0x5a, 0x24, 0x52, 0x81,
-	0xa1, 0x0b, 0xea, 0x1b, 0xb0, 0xd0, 0x85, 0x54, 0x52, 0x91, 0x86, 0x29, 0xb9, 0x5a, 0xd9, 0xac,
-	0x71, 0x2e, 0xc6, 0x8a, 0x20, 0x87, 0xf2, 0x35, 0xf5, 0xc3, 0xc9, 0x10, 0x8b, 0xfe, 0x16, 0xb3,
-	0x10, 0x93, 0x72, 0xc8, 0xe1, 0xc0, 0x3b, 0xf4, 0x15, 0x09, 0x81, 0xb1, 0x96, 0xed, 0x78, 0x7c,
-	0x6b, 0xf1, 0x22, 0xff, 0x4f, 0xae, 0xc1, 0x9c, 0x43, 0x7f, 0x60, 0x38, 0xb5, 0xb2, 0x43, 0xab,
-	0xd4, 0x3c, 0xa0, 0x4e, 0xe2, 0x1c, 0x9f, 0x9e, 0x15, 0xc3, 0x45, 0x1c, 0x25, 0x57, 0x60, 0x46,
-	0xc4, 0x68, 0xd9, 0xf5, 0x0c, 0xaf, 0xed, 0x26, 0xc6, 0xb8, 0xd8, 0xb4, 0x18, 0x2c, 0xf1, 0x31,
-	0xf2, 0x45, 0x98, 0x43, 0xa1, 0xea, 0xbe, 0x61, 0x5a, 0x6c, 0x97, 0xe3, 0x4c, 0x2c, 0x73, 0xfe,
-	0xe4, 0x69, 0x7a, 0x26, 0xcb, 0xa7, 0xb2, 0x6c, 0x26, 0xbf, 0x59, 0x44, 0x73, 0xe2, 0xb3, 0x46,
-	0xbe, 0x07, 0x4b, 0xa8, 0xda, 0xb6, 0x2a, 0xb6, 0x55, 0x33, 0xad, 0x7a, 0xb9, 0x45, 0x1d, 0xd3,
-	0xae, 0x25, 0x26, 0xf8, 0x86, 0x2f, 0x69, 0x22, 0x81, 0x35, 0x99, 0xc0, 0xda, 0x26, 0x26, 0x78,
-	0x26, 0xc6, 0x36, 0xfa, 0xfe, 0x27, 0x69, 0xa5, 0xb8, 0x28, 0x6c, 0xec, 0x49, 0x13, 0x05, 0x6e,
-	0x81, 0x7c, 0x07, 0x2e, 0xa2, 0x71, 0xcf, 0x69, 0xbb, 0x5e, 0xc0, 0xf6, 0xe4, 0xe0, 0xb6, 0x17,
-	0x84, 0x89, 0x5d, 0xb4, 0x80, 0xa6, 0x73, 0x3e, 0x2f, 0xfb, 0xd4, 0xac, 0xef, 0x7b, 0x89, 0x18,
-	0xb7, 0x98, 0xd4, 0xcc, 0x4a, 0x55, 0x63, 0x49, 0xae, 0x61, 0x6a, 0x1f, 0xac, 0x6b, 0x5f, 0xe7,
-	0x12, 0xe8, 0x17, 0x64, 0x4e, 0x8c, 0x71, 0x7a, 0xf7, 0x0d, 0xcb, 0xa2, 0x0d, 0xce, 0x2f, 0x4d,
-	0xc4, 0x91, 0x5e, 0x31, 0xc8, 0xf8, 0xa5, 0x24, 0x03, 0x13, 0x76, 0xdb, 0xab, 0xd8, 0xf7, 0x12,
-	0xc0, 0x17, 0x79, 0xb5, 0x6f, 0x0c, 0xec, 0x70, 0x31, 0xae, 0x25, 0x13, 0x55, 0x68, 0x92, 0x05,
-	0x18, 0xaf, 0x99, 0x8e, 0x77, 0x98, 0x98, 0xe2, 0xe1, 0x27, 0x3e, 0xc8, 0x65, 0x88, 0x9b, 0x56,
-	0xf9, 0x4e, 0x83, 0xef, 0x60, 0x9a, 0xcf, 0xc4, 0x4c, 0xeb, 0x36, 0xff, 0x26, 0x29, 0x80, 0x03,
-	0xa3, 0x61, 0xd6, 0x0c, 0xcf, 0x76, 0xdc, 0xc4, 0x8c, 0x08, 0xdb, 0xce, 0x08, 0xd9, 0x86, 0x69,
-	0xcf, 0xf6, 0x8c, 0x46, 0x99, 0x91, 0x4e, 0x6b, 0x89, 0x59, 0xee, 0xf2, 0x1b, 0x6c, 0xd9, 0x7f,
-	0x3e, 0x4d, 0x2f, 0x8a, 0x0c, 0x72, 0x6b, 0x77, 0x35, 0xd3, 0xd6, 0x9b, 0x86, 0xb7, 0xaf, 0xe5,
-	0x2d, 0xef, 0xe3, 0xc7, 0x6b, 0x80, 0xa9, 0x95, 0xb7, 0xbc, 0xe2, 0x14, 0x37, 0x90, 0xe1, 0xfa,
-	0x1d, 0x7b, 0xee, 0xa1, 0x55, 0xa5, 0xb5, 0xc4, 0xdc, 0xf3, 0xda, 0x2b, 0x71, 0x7d, 0x92, 0x83,
-	0x49, 0x11, 0xcc, 0x6e, 0x62, 0x9e, 0x57, 0x87, 0xd7, 0xfa, 0xf2, 0x56, 0xe4, 0x72, 0xbb, 0x4c,
-	0x59, 0x56, 0x38, 0xa9, 0xcb, 0x5c, 0xc4, 0x00, 0x95, 0xab, 0x76, 0xb3, 0xd5, 0xa0, 0x1e, 0x4d,
-	0x9c, 0x5f, 0x56, 0xae, 0xc7, 0x8a, 0xd3, 0x6c, 0x30, 0x8b, 0x63, 0xea, 0x43, 0x05, 0x66, 0xde,
-	0x91, 0xd4, 0xe4, 0xad, 0x3b, 0x36, 0xb9, 0x0d, 0x71, 0x9f, 0x2b, 0xcc, 0x5d, 0xb5, 0xef, 0xfa,
-	0xbe, 0xaa, 0x2c, 0x4f, 0xbe, 0x2a, 0x79, 0x83, 0x65, 0xaf, 0xdd, 0xc0, 0xc2, 0xf4, 0x72, 0xff,
-	0xf2, 0x6c, 0xdb, 0x0d, 0xd4, 0xe6, 0x0a, 0xea, 0x8f, 0x64, 0xe5, 0xf4, 0x8d, 0xbb, 0x83, 0x56,
-	0xa4, 0x50, 0xf5, 0x1e, 0x7d, 0xee, 0xea, 0xfd, 0x81, 0x02, 0x4b, 0x3d, 0x18, 0xb0, 0xb6, 0x7d,
-	0xb3, 0x2b, 0xbc, 0x44, 0xfd, 0xbe, 0x1a, 0xcd, 0x10, 0x23, 0x17, 0xf7, 0x19, 0x0c, 0xc6, 0x33,
-	0xab, 0xe2, 0xef, 0x60, 0x2d, 0xf6, 0x17, 0x1c, 0x98, 0xb4, 0x97, 0x82, 0x1e, 0x17, 0xc5, 0xb6,
-	0x33, 0xa0, 0xd6, 0xc2, 0xde, 0xf0, 0x89, 0xf8, 0x46, 0x6f, 0xa4, 0x0c, 0xc7, 0x43, 0x60, 0x95,
-	0x1f, 0xe2, 0x19, 0x94, 0xc7, 0x24, 0xfe, 0xbf, 0x7b, 0xfc, 0xb7, 0x0a, 0xf2, 0xd7, 0x41, 0x80,
-	0xdb, 0xfc, 0x2a, 0x4c, 0x56, 0x0c, 0xaf, 0xba, 0x4f, 0xa5, 0xb3, 0x53, 0x7d, 0x37, 0x99, 0x61,
-	0x72, 0x32, 0x0f, 0x51, 0xe9, 0xec, 0x3c, 0xfc, 0x97, 0x71, 0x98, 0x2e, 0xd8, 0xae, 0xc9, 0x3e,
-	0x78, 0xaa, 0xea, 0x9f, 0x42, 0x4e, 0x66, 0xf6, 0xe4, 0x69, 0x1a, 0xe4, 0x99, 0x9a, 0xdf, 0xec,
-	0x22, 0x8b, 0x55, 0x6d, 0xa9, 0x60, 0x19, 0x4d, 0x8a, 0xde, 0x9e, 0x96, 0x83, 0xdb, 0x46, 0x93,
-	0x76, 0x87, 0xc3, 0xb9, 0x50, 0x38, 0x90, 0xb7, 0x61, 0xde, 0xff, 0x08, 0x1e, 0xad, 0xb3, 0x1b,
-	0xcb, 0x82, 0x16, 0xd9, 0xfb, 0x05, 0x7d, 0x2e, 0x8e, 0xdb, 0xe2, 0xdc, 0x41, 0xf7, 0x00, 0xf9,
-	0x1a, 0x4c, 0xa0, 0x89, 0x71, 0x6e, 0xe2, 0xda, 0x29, 0x55, 0x42, 0xec, 0x1b, 0x2d, 0xa1, 0x1a,
-	0xc9, 0xc2, 0x04, 0x16, 0xf1, 0x89, 0xe1, 0x8b, 0x2e, 0xaa, 0x92, 0x02, 0xcc, 0xb4, 0xa8, 0x38,
-	0xc1, 0xd9, 0x8a, 0x94, 0x1f, 0xb2, 0x43, 0xda, 0x9a, 0x46, 0x0b, 0x25, 0x66, 0x80, 0xec, 0xc2,
-	0x9c, 0xb4, 0xd8, 0xb6, 0x84, 0xcd, 0xd8, 0xf0, 0x36, 0x67, 0xd1, 0xc6, 0x9e, 0x30, 0xc1, 0x0a,
-	0x8f, 0xdf, 0x6b, 0xb8, 0x89, 0x78, 0x44, 0xe1, 0xf1, 0x7b, 0x8a, 0x60, 0xe1, 0xe9, 0xe8, 0x13,
-	0xda, 0x39, 0x65, 0x80, 0x9b, 0xba, 0xd4, 0x15, 0x93, 0x32, 0x1a, 0xb3, 0xb6, 0x69, 0x65, 0x6e,
-	0x32, 0xed, 0x3f, 0x7c, 0x92, 0xbe, 0x5e, 0x37, 0xbd, 0xfd, 0x76, 0x45, 0xab, 0xda, 0x4d, 0xbc,
-	0xea, 0xe0, 0xcf, 0x9a, 0x5b, 0xbb, 0xab, 0x7b, 0x87, 0x2d, 0xea, 0x72, 0x05, 0xd7, 0x3f, 0x85,
-	0xd4, 0x3f, 0x8f, 0xc2, 0x4c, 0x17, 0x94, 0xe1, 0xa3, 0xf6, 0xd4, 0xfa, 0xc4, 0x42, 0xc0, 0x68,
-	0xda, 0x6d, 0xcb, 0x13, 0xb1, 0x3a, 0x64, 0x08, 0x08, 0x55, 0xb2, 0x05, 0xd3, 0x0e, 0x6d, 0x50,
-	0xc3, 0xa5, 0x65, 0x76, 0xcd, 0xe2, 0x11, 0xcd, 0x9a, 0xa2, 0x70, 0x9b, 0xb5, 0x2b, 0xef, 0x60,
-	0xa2, 0xcf, 0x7a, 0xc8, 0xfa, 0xac, 0x29, 0xd4, 0x64, 0x73, 0xe4, 0x16, 0xc4, 0x1d, 0xda, 0x34,
-	0x4c, 0xcb, 0xb4, 0xea, 0x3c, 0xa8, 0x07, 0x6c, 0xd6, 0x3a, 0x5a, 0xea, 0xcf, 0x64, 0x25, 0x92,
-	0x31, 0xef, 0x1f, 0x7f, 0xab, 0x30, 0xd6, 0x76, 0xb1, 0xa3, 0x8e, 0x67, 0x12, 0x1f, 0x3f, 0x5e,
-	0x5b, 0xc0, 0xbd, 0xdc, 0xaa, 0xd5, 0x1c, 0xea, 0xba, 0x25, 0xcf, 0x31, 0xad, 0x7a, 0x91, 0x4b,
-	0x9d, 0x59, 0x65, 0xfc, 0xa3, 0x3c, 0x8f, 0x03, 0x78, 0xb0, 0x34, 0xe6, 0x21, 0xde, 0x92, 0x83,
-	0x58, 0x1c, 0x5f, 0x8b, 0x4c, 0xe1, 0xe0, 0x01, 0xe0, 0x6b, 0x9f, 0x5d, 0x95, 0xfc, 0x89, 0x82,
-	0x47, 0x89, 0x5c, 0xef, 0xf9, 0xd8, 0x0b, 0x1d, 0x3c, 0xa3, 0xa7, 0x9f, 0x9a, 0xe1, 0x32, 0xa9,
-	0x7e, 0x3f, 0xe4, 0x43, 0x9f, 0xb2, 0x2d, 0x88, 0xc9, 0x4d, 0xe3, 0x99, 0x39, 0x14, 0x63, 0xbe,
-	0xb2, 0xfa, 0x73, 0xe9, 0x16, 0x3f, 0xbb, 0x5e, 0x70, 0x9c, 0xf8, 0x3d, 0x53, 0x10, 0x50, 0xa7,
-	0x67, 0x0a, 0x94, 0x2e, 0xe5, 0x33, 0x96, 0xae, 0x33, 0x8b, 0x95, 0x0f, 0x15, 0x00, 0xd1, 0x42,
-	0xff, 0x2f, 0x2a, 0x53, 0x35, 0x50, 0x99, 0xce, 0xbc, 0xc0, 0xa2, 0x69, 0xf5, 0xa7, 0x0a, 0xbe,
-	0x8f, 0x88, 0x7d, 0xbc, 0xe0, 0x18, 0xf8, 0x9d, 0x4c, 0x3e, 0x1f, 0x8d, 0xff, 0x20, 0xe0, 0x9f,
-	0x36, 0xc2, 0xfb, 0x57, 0x22, 0xee, 0x34, 0x01, 0xd7, 0xfb, 0x37, 0x9a, 0xb3, 0xf2, 0xfb, 0xca,
-	0x93, 0x51, 0x98, 0xed, 0xee, 0x28, 0xc8, 0x9b, 0x70, 0xb9, 0xb0, 0x53, 0xca, 0xef, 0xe6, 0x77,
-	0xb6, 0xcb, 0xa5, 0xdd, 0x5b, 0xbb, 0x7b, 0xa5, 0xf2, 0xde, 0x76, 0xa9, 0x90, 0xcb, 0xe6, 0x6f,
-	0xe7, 0x73, 0x9b, 0xf3, 0x23, 0xc9, 0xa5, 0xa3, 0xe3, 0xe5, 0x0b, 0x52, 0x69, 0xcf, 0x72, 0x5b,
-	0xb4, 0x6a, 0xde, 0x31, 0x69, 0x8d, 0xdc, 0x84, 0xa5, 0xb0, 0x66, 0x21, 0xb7, 0xbd, 0x99, 0xdf,
-	0xde, 0x9a, 0x57, 0x92, 0x17, 0x8e, 0x8e, 0x97, 0xe7, 0xa4, 0x56, 0x41, 0x9c, 0xe7, 0x44, 0x83,
-	0x8b, 0x61, 0x8d, 0xcc, 0xce, 0xf6, 0x66, 0x6e, 0x73, 0x7e, 0x34, 0x49, 0x8e, 0x8e, 0x97, 0x7d,
-	0x6c, 0x78, 0xc1, 0xfc, 0x3c, 0x5c, 0xea, 0xc5, 0xc6, 0x34, 0xd8, 0x1a, 0xe7, 0x92, 0x8b, 0x47,
-	0xc7, 0xcb, 0xe7, 0x3b, 0xc8, 0x30, 0x4d, 0xc8, 0x2a, 0x2c, 0x86, 0xb5, 0x72, 0x7c, 0x91, 0xb1,
-	0xe4, 0xf9, 0xa3, 0xe3, 0xe5, 0x19, 0xa9, 0x91, 0xe3, 0x6b, 0x7c, 0xca, 0x2e, 0x8a, 0xb9, 0x6f,
-	0xdf, 0x2a, 0x6e, 0x96, 0xe6, 0xc7, 0xbb, 0x77, 0x81, 0xae, 0x4d, 0x8e, 0xbd, 0xf7, 0x28, 0x35,
-	0xb2, 0xf1, 0xeb, 0x19, 0x18, 0xe7, 0x1e, 0x27, 0xbf, 0x50, 0x60, 0x42, 0xbc, 0xb5, 0x91, 0x1b,
-	0x7d, 0x9d, 0xdb, 0xfb, 0xc0, 0x97, 0x5c, 0x1d, 0x4c, 0x58, 0xb8, 0x51, 0x5d, 0x7d, 0xef, 0x3f,
-	0x1f, 0xac, 0x28, 0x3f, 0xfe, 0xfb, 0xbf, 0x7f, 0x39, 0xfa, 0x0a, 0x49, 0xeb, 0xfd, 0x9e, 0x16,
-	0xc5, 0x33, 0x1f, 0x79, 0x5f, 0x81, 0xb8, 0xff, 0x00, 0x47, 0xb4, 0xd3, 0x57, 0x0a, 0xbf, 0x05,
-	0x26, 0xf5, 0x81, 0xe5, 0x11, 0xdc, 0x0a, 0xc7, 0xf5, 0x2a, 0x51, 0xf5, 0xa8, 0x27, 0x4f, 0x97,
-	0x3c, 0x52, 0x20, 0x26, 0x2d, 0x90, 0xb5, 0xc1, 0x56, 0x92, 0xc0, 0xb4, 0x41, 0xc5, 0x11, 0xd7,
-	0x9b, 0x1c, 0xd7, 0x06, 0xb9, 0x19, 0x8d, 0x4b, 0xbf, 0x1f, 0x28, 0x81, 0x0f, 0xc8, 0x63, 0x05,
-	0xa0, 0x73, 0x07, 0x26, 0x11, 0x8c, 0xf4, 0xdc, 0xd8, 0x93, 0x37, 0x07, 0x57, 0x40, 0xac, 0x59,
-	0x8e, 0xf5, 0x2d, 0xf2, 0xe5, 0x61, 0xb1, 0xea, 0x81, 0x5b, 0xf5, 0xdf, 0x14, 0x88, 0xfb, 0xb6,
-	0xa3, 0xfc, 0x1e, 0xbe, 0x31, 0x27, 0xf5, 0x81, 0xe5, 0x11, 0xf3, 0x0e, 0xc7, 0x9c, 0x27, 0x5b,
-	0x9f, 0x01, 0xb3, 0x7e, 0xdf, 0xff, 0xff, 0x80, 0xfc, 0x49, 0x81, 0x98, 0xbc, 0x88, 0x46, 0x05,
-	0x47, 0xe8, 0xca, 0x1c, 0x15, 0x1c, 0xe1, 0xfb, 0xad, 0x9a, 0xe1, 0xe0, 0xbf, 0x42, 0xbe, 0x34,
-	0x34, 0x78, 0xff, 0x09, 0x8e, 0xfc, 0x46, 0x81, 0xb8, 0xdf, 0x1e, 0x46, 0xf1, 0x1d, 0xee, 0x6b,
-	0xa3, 0xf8, 0xee, 0xe9, 0x3b, 0xd5, 0x75, 0x0e, 0xf9, 0x06, 0x79, 0xbd, 0x7f, 0xfe, 0x4b, 0x1d,
-	0xfd, 0x3e, 0x3b, 0xe0, 0x1e, 0x90, 0xbf, 0x2a, 0x10, 0x93, 0x86, 0xa2, 0x18, 0x0d, 0x75, 0x8e,
-	0x49, 0x6d, 0x50, 0x71, 0x84, 0xf7, 0x36, 0x87, 0x97, 0x23, 0xd9, 0x81, 0xe1, 0x85, 0x88, 0x0d,
-	0x86, 0xc2, 0x23, 0x05, 0xa0, 0xd3, 0x51, 0x45, 0x65, 0x60, 0x4f, 0x33, 0x18, 0x95, 0x81, 0xbd,
-	0xcd, 0x9a, 0xba, 0xc1, 0xe1, 0xaf, 0x92, 0x95, 0xbe, 0xf0, 0x3b, 0xbd, 0x98, 0xa4, 0xf7, 0x57,
-	0x0a, 0x4c, 0xe2, 0xc1, 0x40, 0x22, 0x0a, 0x7a, 0x77, 0xa3, 0x92, 0x5c, 0x1b, 0x50, 0x1a, 0xc1,
-	0xe9, 0x1c, 0xdc, 0xeb, 0xe4, 0x5a, 0x5f, 0x70, 0xd8, 0x2d, 0x20, 0xb2, 0xcc, 0xce, 0x93, 0x93,
-	0x94, 0xf2, 0xd1, 0x49, 0x4a, 0xf9, 0xd7, 0x49, 0x4a, 0x79, 0xf8, 0x2c, 0x35, 0xf2, 0xd1, 0xb3,
-	0xd4, 0xc8, 0x3f, 0x9e, 0xa5, 0x46, 0xbe, 0xfb, 0x85, 0x40, 0xb3, 0xc5, 0x8c, 0xad, 0xb9, 0xb4,
-	0xda, 0x76, 0x4c, 0xef, 0x50, 0x98, 0xbe, 0xd7, 0x63, 0x9c, 0xf7, 0x5f, 0x95, 0x09, 0x7e, 0x8f,
-	0xfb, 0xdc, 0x7f, 0x03, 0x00, 0x00, 0xff, 0xff, 0xd5, 0x46, 0xde, 0x91, 0x4e, 0x1c, 0x00, 0x00,
+	// 2405 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xc4, 0x59, 0xcb, 0x6f, 0x1b, 0xc7,
+	0x19, 0xd7, 0xca, 0x12, 0x45, 0x7e, 0x7a, 0x8f, 0x65, 0x9b, 0xa6, 0x1d, 0x51, 0x59, 0x27, 0xb6,
+	0x63, 0x5b, 0xbb, 0x96, 0xd2, 0x22, 0xae, 0xdb, 0x3c, 0x44, 0x8a, 0x76, 0x98, 0x04, 0x92, 0x4a,
+	0xca, 0xee, 0x13, 0x60, 0x57, 0xe4, 0x88, 0x5a, 0x98, 0xdc, 0x65, 0x76, 0x97, 0x8a, 0x0d, 0xc3,
+	0x2d, 0xda, 0x5e, 0x0c, 0x37, 0x6d, 0x53, 0xf4, 0xd0, 0x5c, 0x8c, 0x16, 0x70, 0x0b, 0x04, 0x45,
+	0x0a, 0xe4, 0x60, 0xf4, 0x56, 0x20, 0x47, 0xb7, 0x27, 0x23, 0xbd, 0x14, 0x3d, 0x38, 0x85, 0x5d,
+	0xa0, 0xff, 0x46, 0x31, 0x33, 0xdf, 0x2c, 0x77, 0x57, 0xa2, 0x96, 0x74, 0x94, 0xf8, 0x24, 0x71,
+	0xe6, 0x7b, 0xfc, 0xe6, 0x7b, 0xce, 0x37, 0x0b, 0x27, 0x9a, 0xd4, 0xdd, 0xd2, 0xe9, 0x75, 0x8f,
+	0x3a, 0x96, 0xd1, 0x70, 0x3d, 0xe3, 0x9a, 0x69, 0xd5, 0xf5, 0xed, 0x05, 0xfd, 0xdd, 0x36, 0x75,
+	0x6e, 0x68, 0x2d, 0xc7, 0xf6, 0x6c, 0x72, 0x84, 0x11, 0x69, 0x11, 0x22, 0x6d, 0x7b, 0x21, 0x33,
+	0x53, 0xb7, 0xeb, 0x36, 0xa7, 0xd1, 0xd9, 0x7f, 0x82, 0x3c, 0x73, 0xb4, 0x6a, 0xbb, 0x4d, 0xdb,
+	0xad, 0x88, 0x0d, 0xf1, 0x03, 0xb7, 0x8e, 0xd7, 0x6d, 0xbb, 0xde, 0xa0, 0xba, 0xd1, 0x32, 0x75,
+	0xc3, 0xb2, 0x6c, 0xcf, 0xf0, 0x4c, 0xdb, 0x92, 0xbb, 0xb3, 0xb8, 0xcb, 0x7f, 0x6d, 0xb4, 0x37,
+	0xf5, 0x5a, 0xdb, 0xe1, 0x04, 0xb8, 0x9f, 0x8d, 0xee, 0x7b, 0x66, 0x93, 0xba, 0x9e, 0xd1, 0x6c,
+	0x49, 0x01, 0x42, 0x99, 0xbe, 0x61, 0xb8, 0x54, 0xdf, 0x5e, 0xd8, 0xa0, 0x9e, 0xb1, 0xa0, 0x57,
+	0x6d, 0x53, 0x0a, 0x38, 0x13, 0xdc, 0xe7, 0x27, 0xf4, 0xa9, 0x5a, 0x46, 0xdd, 0xb4, 0x82, 0xca,
+	0x8e, 0x21, 0xad, 0x24, 0x0b, 0x5a, 0x24, 0x93, 0x35, 0x37, 0xaa, 0x7a, 0xd5, 0x76, 0xa8, 0x5e,
+	0x6d, 0x98, 0xd4, 0xf2, 0xd8, 0xbe, 0xf8, 0x0f, 0x09, 0x9e, 0xe3, 0x76, 0xad, 0xda, 0x96, 0xe7,
+	0xd8, 0x0d, 0xbe, 0x2b, 0xfe, 0xc5, 0xed, 0x93, 0xdd, 0xcc, 0x5e, 0xb5, 0x2d, 0xb7, 0xdd, 0xa4,
+	0x8e, 0xa0, 0x53, 0x67, 0x80, 0x7c, 0x9b, 0xa9, 0x5d, 0x33, 0x1c, 0xa3, 0xe9, 0x96, 0xe8, 0xbb,
+	0x6d, 0xea, 0x7a, 0xea, 0x3a, 0x1c, 0x0c, 0xad, 0xba, 0x2d, 0xdb, 0x72, 0x29, 0x79, 0x15, 0x12,
+	0x2d, 0xbe, 0x92, 0x56, 0xe6, 0x94, 0xd3, 0xa3, 0x8b, 0x59, 0xad, 0x8b, 0xdf, 0x34, 0xc1, 0x98,
+	0x1b, 0x7a, 0xf0, 0x28, 0x3b, 0x50, 0x42, 0x26, 0xb5, 0x02, 0x87, 0xb8, 0xd4, 0x3c, 0x42, 0x90,
+	0xea, 0xc8, 0x25, 0x80, 0x8e, 0x75, 0x50, 0xf6, 0x49, 0x0d, 0xfd, 0xca, 0x4c, 0xa9, 0x09, 0xd3,
+	0xa0, 0x29, 0xb5, 0x35, 0xa3, 0x4e, 0x91, 0xb7, 0x14, 0xe0, 0x54, 0x3f, 0x52, 0xe0, 0x70, 0x54,
+	0x03, 0x42, 0x2f, 0x40, 0x4a, 0x9e, 0x9c, 0xa1, 0x3f, 0x70, 0x7a, 0x74, 0xf1, 0xf9, 0xae, 0xe8,
+	0x25, 0x3b, 0xe2, 0xef, 0x70, 0x92, 0xcb, 0x21, 0xa4, 0x83, 0x1c, 0xe9, 0xa9, 0x58, 0xa4, 0x02,
+	0x43, 0x08, 0xea, 0x2b, 0x30, 0x13, 0x42, 0x2a, 0x4d, 0x91, 0x85, 0x51, 0xa9, 0xad, 0x62, 0xd6,
+	0xb8, 0x2d, 0x86, 0x4a, 0x20, 0x97, 0x8a, 0x35, 0xf5, 0xd3, 0x91, 0x88, 0x15, 0xfd, 0x23, 0xe6,
+	0x21, 0x29, 0xe9, 0xd0, 0x86, 0x3d, 0x9f, 0xd0, 0x67, 0x24, 0x04, 0x86, 0x5a, 0xb6, 0xe3, 0xf1,
+	0xa3, 0xa5, 0x4a, 0xfc, 0x7f, 0x72, 0x0a, 0x26, 0x1d, 0xfa, 0x9e, 0xe1, 0xd4, 0x2a, 0x0e, 0xad,
+	0x52, 0x73, 0x9b, 0x3a, 0xe9, 0x03, 0x7c, 0x7b, 0x42, 0x2c, 0x97, 0x70, 0x95, 0x9c, 0x80, 0x71,
+	0x11, 0xa3, 0x15, 0xd7, 0x33, 0xbc, 0xb6, 0x9b, 0x1e, 0xe2, 0x64, 0x63, 0x62, 0xb1, 0xcc, 0xd7,
+	0xc8, 0x37, 0x60, 0x12, 0x89, 0xaa, 0x5b, 0x86, 0x69, 0xb1, 0x53, 0x0e, 0x33, 0xb2, 0xdc, 0xf4,
+	0xe3, 0x47, 0xd9, 0xf1, 0x3c, 0xdf, 0xca, 0xb3, 0x9d, 0xe2, 0x72, 0x09, 0xc5, 0x89, 0x9f, 0x35,
+	0xf2, 0x03, 0x38, 0x82, 0xac, 0x6d, 0x6b, 0xc3, 0xb6, 0x6a, 0xa6, 0x55, 0xaf, 0xb4, 0xa8, 0x63,
+	0xda, 0xb5, 0x74, 0x82, 0x1f, 0xf8, 0xa8, 0x26, 0x12, 0x58, 0x93, 0x09, 0xac, 0x2d, 0x63, 0x82,
+	0xe7, 0x92, 0xec, 0xa0, 0x1f, 0x7e, 0x9e, 0x55, 0x4a, 0x87, 0x84, 0x8c, 0x2b, 0x52, 0xc4, 0x1a,
+	0x97, 0x40, 0xbe, 0x07, 0x87, 0x51, 0xb8, 0xe7, 0xb4, 0x5d, 0x2f, 0x20, 0x7b, 0xa4, 0x77, 0xd9,
+	0x33, 0x42, 0xc4, 0x3a, 0x4a, 0x40, 0xd1, 0x05, 0xdf, 0x2e, 0x5b, 0xd4, 0xac, 0x6f, 0x79, 0xe9,
+	0x24, 0x97, 0x98, 0xd1, 0xcc, 0x8d, 0xaa, 0xc6, 0x92, 0x5c, 0xc3, 0xd4, 0xde, 0x5e, 0xd0, 0xde,
+	0xe4, 0x14, 0xe8, 0x17, 0xb4, 0x9c, 0x58, 0xe3, 0xe6, 0xdd, 0x32, 0x2c, 0x8b, 0x36, 0xb8, 0x7d,
+	0x69, 0x3a, 0x85, 0xe6, 0x15, 0x8b, 0xcc, 0xbe, 0x94, 0xe4, 0x20, 0x61, 0xb7, 0xbd, 0x0d, 0xfb,
+	0x7a, 0x1a, 0xb8, 0x92, 0x17, 0xba, 0xc6, 0xc0, 0x2a, 0x27, 0xe3, 0x5c, 0x32, 0x51, 0x05, 0x27,
+	0x99, 0x81, 0xe1, 0x9a, 0xe9, 0x78, 0x37, 0xd2, 0xa3, 0x3c, 0xfc, 0xc4, 0x0f, 0x72, 0x0c, 0x52,
+	0xa6, 0x55, 0xd9, 0x6c, 0xf0, 0x13, 0x8c, 0xf1, 0x9d, 0xa4, 0x69, 0x5d, 0xe2, 0xbf, 0xc9, 0x2c,
+	0xc0, 0xb6, 0xd1, 0x30, 0x6b, 0x86, 0x67, 0x3b, 0x6e, 0x7a, 0x5c, 0x84, 0x6d, 0x67, 0x85, 0xac,
+	0xc0, 0x98, 0x67, 0x7b, 0x46, 0xa3, 0xc2, 0x8c, 0x4e, 0x6b, 0xe9, 0x09, 0xee, 0xf2, 0xb3, 0x4c,
+	0xed, 0xbf, 0x1f, 0x65, 0x0f, 0x89, 0x0c, 0x72, 0x6b, 0xd7, 0x34, 0xd3, 0xd6, 0x9b, 0x86, 0xb7,
+	0xa5, 0x15, 0x2d, 0xef, 0xb3, 0xfb, 0xf3, 0x80, 0xa9, 0x55, 0xb4, 0xbc, 0xd2, 0x28, 0x17, 0x90,
+	0xe3, 0xfc, 0x1d, 0x79, 0xee, 0x0d, 0xab, 0x4a, 0x6b, 0xe9, 0xc9, 0xa7, 0x95, 0x57, 0xe6, 0xfc,
+	0xa4, 0x00, 0x23, 0x22, 0x98, 0xdd, 0xf4, 0x14, 0xaf, 0x0e, 0x2f, 0x76, 0xb5, 0x5b, 0x89, 0xd3,
+	0xad, 0x33, 0x66, 0x59, 0xe1, 0x24, 0x2f, 0x73, 0x11, 0x03, 0x54, 0xa9, 0xda, 0xcd, 0x56, 0x83,
+	0x7a, 0x34, 0x3d, 0x3d, 0xa7, 0x9c, 0x4e, 0x96, 0xc6, 0xd8, 0x62, 0x1e, 0xd7, 0xd4, 0x87, 0x0a,
+	0x8c, 0x5f, 0x95, 0xa6, 0x29, 0x5a, 0x9b, 0x36, 0xb9, 0x04, 0x29, 0xdf, 0x56, 0x98, 0xbb, 0x6a,
+	0x57, 0xfd, 0x3e, 0xab, 0x2c, 0x4f, 0x3e, 0x2b, 0x79, 0x85, 0x65, 0xaf, 0xdd, 0xc0, 0xc2, 0xf4,
+	0x5c, 0xf7, 0xf2, 0x6c, 0xdb, 0x0d, 0xe4, 0xe6, 0x0c, 0xe4, 0x35, 0x18, 0x71, 0x1b, 0x86, 0xbb,
+	0x45, 0xdd, 0xf4, 0x01, 0x7e, 0xfc, 0xd9, 0xae, 0xbc, 0x65, 0x46, 0x27, 0xcf, 0x8d, 0x4c, 0xea,
+	0x4f, 0x65, 0xe5, 0xf5, 0xc1, 0xb9, 0xbd, 0x56, 0xb4, 0x48, 0xf5, 0x1f, 0x7c, 0xea, 0xea, 0xff,
+	0x89, 0x02, 0x47, 0x76, 0x60, 0xc0, 0xda, 0xf8, 0x4e, 0x28, 0x3c, 0x45, 0xfd, 0x3f, 0x19, 0x6f,
+	0x61, 0xe6, 0x1c, 0x3c, 0x6a, 0x30, 0x98, 0xf7, 0xad, 0x0b, 0x5c, 0xc5, 0x5a, 0xee, 0x2b, 0xec,
+	0xd9, 0x68, 0xc7, 0x83, 0x11, 0x23, 0x8a, 0x75, 0x67, 0x41, 0xad, 0x45, 0xbd, 0xe1, 0x1b, 0xe2,
+	0xad, 0x9d, 0x91, 0xd6, 0x9f, 0x1d, 0x02, 0x5a, 0x7e, 0x82, 0x3d, 0xac, 0x88, 0x45, 0xe0, 0x2b,
+	0xf7, 0xf8, 0x1f, 0x14, 0xb4, 0x5f, 0x07, 0x01, 0x1e, 0xf3, 0x35, 0x18, 0xd9, 0x30, 0xbc, 0x2a,
+	0x8b, 0x67, 0x25, 0x26, 0x9e, 0x73, 0x8c, 0x4e, 0xc6, 0x33, 0x32, 0xed, 0x9f, 0x87, 0x6f, 0x27,
+	0x60, 0x6c, 0xcd, 0x76, 0x4d, 0xf6, 0x83, 0xa7, 0xba, 0xbe, 0x8b, 0x71, 0x72, 0x13, 0x8f, 0x1f,
+	0x65, 0x41, 0xf6, 0xe4, 0xe2, 0x72, 0xc8, 0x58, 0xac, 0xea, 0x4b, 0x06, 0xcb, 0x68, 0x52, 0xf4,
+	0xf6, 0x98, 0x5c, 0x5c, 0x31, 0x9a, 0x34, 0x1c, 0x0e, 0x07, 0x22, 0xe1, 0x40, 0xde, 0x86, 0x29,
+	0xff, 0x47, 0xb0, 0x35, 0x4f, 0x2c, 0xce, 0x09, 0xb3, 0xc8, 0xbb, 0x63, 0xd0, 0xe7, 0xa2, 0x5d,
+	0x97, 0x26, 0xb7, 0xc3, 0x0b, 0xe4, 0x75, 0x48, 0xa0, 0x88, 0x61, 0x2e, 0xe2, 0xd4, 0x1e, 0x55,
+	0x46, 0x9c, 0x1b, 0x25, 0x21, 0x1b, 0xc9, 0x43, 0x02, 0x9b, 0x40, 0xa2, 0xff, 0xa2, 0x8d, 0xac,
+	0x64, 0x0d, 0xc6, 0x5b, 0x54, 0xdc, 0x00, 0x98, 0x46, 0xca, 0x9b, 0x74, 0x9f, 0xb2, 0xc6, 0x50,
+	0x42, 0x99, 0x09, 0x20, 0xeb, 0x30, 0x29, 0x25, 0xb6, 0x2d, 0x21, 0x33, 0xd9, 0xbf, 0xcc, 0x09,
+	0x94, 0x71, 0x45, 0x88, 0x60, 0x85, 0xc7, 0xbf, 0xab, 0xb8, 0xe9, 0x54, 0x4c, 0xe1, 0xf1, 0xef,
+	0x24, 0xc1, 0xc2, 0xd3, 0xe1, 0x27, 0xb4, 0xd3, 0xa5, 0x80, 0x8b, 0x3a, 0x1a, 0x8a, 0x49, 0x19,
+	0x8d, 0x79, 0xdb, 0xb4, 0x72, 0xe7, 0x19, 0xf7, 0x9f, 0x3f, 0xcf, 0x9e, 0xae, 0x9b, 0xde, 0x56,
+	0x7b, 0x43, 0xab, 0xda, 0x4d, 0x1c, 0x95, 0xf0, 0xcf, 0xbc, 0x5b, 0xbb, 0xa6, 0x7b, 0x37, 0x5a,
+	0xd4, 0xe5, 0x0c, 0x6e, 0xa7, 0x8b, 0xa5, 0x65, 0x37, 0xa8, 0xf1, 0x1b, 0x40, 0x52, 0xd6, 0xf9,
+	0x1a, 0xb9, 0x08, 0x23, 0x76, 0xdb, 0xab, 0xda, 0x4d, 0xca, 0x6f, 0x00, 0xa3, 0x32, 0x80, 0x76,
+	0xbf, 0x5e, 0x30, 0xba, 0x92, 0x64, 0x50, 0xff, 0x3e, 0x08, 0xe3, 0xa1, 0x03, 0xf6, 0x9f, 0x0b,
+	0x7b, 0x56, 0x3d, 0x16, 0x58, 0x46, 0xd3, 0x6e, 0x5b, 0x9e, 0xc8, 0x80, 0x3e, 0x03, 0x4b, 0xb0,
+	0x92, 0xcb, 0x30, 0xe6, 0xd0, 0x06, 0x35, 0x5c, 0x5a, 0x61, 0xc3, 0x1f, 0xcf, 0x13, 0x76, 0x55,
+	0x8b, 0x5e, 0xfe, 0xd6, 0xe5, 0x64, 0x28, 0x6e, 0x7f, 0x1f, 0xb0, 0xdb, 0xdf, 0x28, 0x72, 0xb2,
+	0x3d, 0xb2, 0x04, 0x29, 0x87, 0x36, 0x0d, 0xd3, 0x32, 0xad, 0x3a, 0x4f, 0x95, 0x1e, 0xaf, 0x90,
+	0x1d, 0xae, 0xa0, 0x1f, 0x12, 0x21, 0x3f, 0xa8, 0xbf, 0x94, 0x95, 0x4f, 0xe6, 0x98, 0xdf, 0x6e,
+	0xcf, 0xc1, 0x50, 0xdb, 0xc5, 0x09, 0x20, 0x95, 0x4b, 0x7f, 0x76, 0x7f, 0x7e, 0x06, 0x4f, 0xb9,
+	0x54, 0xab, 0x39, 0xd4, 0x75, 0xcb, 0x9e, 0x63, 0x5a, 0xf5, 0x12, 0xa7, 0xda, 0xb7, 0x4a, 0xfc,
+	0xb1, 0xec, 0xff, 0x01, 0x3c, 0x58, 0x8a, 0x8b, 0x90, 0x6a, 0xc9, 0x45, 0x2c, 0xc6, 0x2f, 0xc6,
+	0x96, 0x8c, 0x60, 0xc3, 0xf1, 0xb9, 0xf7, 0xaf, 0x2a, 0xff, 0x5c, 0xc1, 0xd6, 0x25, 0xf5, 0x3d,
+	0x9d, 0xf5, 0x22, 0x8d, 0x6e, 0x70, 0xef, 0x2e, 0x1d, 0x2d, 0xcb, 0xea, 0x8f, 0x22, 0x3e, 0xf4,
+	0x4d, 0x76, 0x19, 0x92, 0xf2, 0xd0, 0xd8, 0xa3, 0xfb, 0xb2, 0x98, 0xcf, 0xac, 0xfe, 0x4a, 0xba,
+	0xc5, 0xcf, 0xbb, 0x67, 0x1c, 0x27, 0xfe, 0x1d, 0x2d, 0x08, 0xa8, 0x73, 0x47, 0x0b, 0x94, 0x4a,
+	0xe5, 0x0b, 0x96, 0xca, 0x7d, 0x8b, 0x95, 0x4f, 0x15, 0x00, 0x71, 0xe5, 0xff, 0x32, 0x6a, 0x56,
+	0x35, 0x50, 0xb3, 0xf6, 0xbd, 0xa0, 0xa3, 0x68, 0xf5, 0x17, 0x0a, 0xbe, 0xe7, 0x88, 0x73, 0x3c,
+	0xe3, 0x18, 0xf8, 0xa3, 0x4c, 0x3e, 0x1f, 0x8d, 0xff, 0x80, 0xe1, 0x77, 0x37, 0xe1, 0xfd, 0x13,
+	0x31, 0x33, 0x58, 0xc0, 0xf5, 0x7e, 0xef, 0xda, 0x37, 0xbf, 0xff, 0x18, 0x6d, 0x56, 0x16, 0x23,
+	0xce, 0x57, 0x7e, 0xb9, 0xa5, 0x90, 0xe2, 0xaa, 0x79, 0xd4, 0x1d, 0x8f, 0x5e, 0xdb, 0x43, 0x41,
+	0x74, 0x11, 0x86, 0x79, 0x63, 0x40, 0x6d, 0xbd, 0xcd, 0x6e, 0x82, 0x45, 0xbd, 0x27, 0xbd, 0xe1,
+	0x9f, 0x13, 0xbd, 0x91, 0xeb, 0x8c, 0x84, 0xc2, 0x1b, 0xea, 0xde, 0x62, 0x83, 0xce, 0x40, 0xc6,
+	0xfd, 0x73, 0xc6, 0x0f, 0xf1, 0x99, 0xb2, 0xfc, 0x1e, 0xa5, 0xad, 0x7d, 0x7f, 0x37, 0x7c, 0x5f,
+	0x81, 0x14, 0x97, 0xfc, 0x65, 0x64, 0xf8, 0x79, 0x48, 0x54, 0xdb, 0x8e, 0x2b, 0x1b, 0xc0, 0x1e,
+	0x69, 0x86, 0x74, 0x6c, 0xac, 0x39, 0x18, 0x3a, 0x2d, 0x7a, 0xe4, 0x0d, 0x48, 0xb8, 0x7c, 0x25,
+	0xde, 0x21, 0xf2, 0x30, 0xf2, 0x61, 0x47, 0xf0, 0xed, 0xe3, 0x58, 0xa3, 0xc0, 0x51, 0x01, 0xd1,
+	0x6c, 0xb6, 0x1b, 0x86, 0x47, 0x79, 0x08, 0x3c, 0x93, 0x2e, 0xfa, 0xb1, 0x02, 0xf0, 0x8e, 0x49,
+	0xad, 0xfc, 0x96, 0x61, 0xd5, 0x29, 0x39, 0x0c, 0x89, 0x2d, 0xbb, 0x51, 0x93, 0xda, 0x4b, 0xf8,
+	0x8b, 0x4f, 0x1d, 0x74, 0xd3, 0x76, 0x70, 0x7e, 0xea, 0x77, 0xea, 0xe0, 0xac, 0x64, 0x09, 0x86,
+	0x8d, 0x4d, 0x4f, 0xbe, 0x7f, 0xf6, 0x27, 0x43, 0x70, 0xaa, 0xbf, 0x1e, 0x84, 0xcc, 0x6e, 0x96,
+	0x43, 0x1f, 0x7f, 0x17, 0xa6, 0xab, 0x76, 0x83, 0xad, 0x3b, 0x46, 0xa3, 0x82, 0x88, 0x95, 0xfe,
+	0xb5, 0x4d, 0x75, 0xa4, 0xe4, 0x04, 0xf6, 0xab, 0x10, 0x58, 0xab, 0x88, 0x63, 0x3c, 0x85, 0x29,
+	0x26, 0x3b, 0x42, 0x96, 0x98, 0x0c, 0xf2, 0x3a, 0x0c, 0x37, 0x4c, 0x6a, 0xc9, 0x87, 0xa3, 0xee,
+	0x35, 0xbb, 0xe3, 0x24, 0x59, 0x81, 0x38, 0xdf, 0x99, 0x07, 0x83, 0x30, 0x11, 0x1e, 0x15, 0xc9,
+	0x05, 0x38, 0xb6, 0xb6, 0x5a, 0x2e, 0xae, 0x17, 0x57, 0x57, 0x2a, 0xe5, 0xf5, 0xa5, 0xf5, 0x2b,
+	0xe5, 0xca, 0x95, 0x95, 0xf2, 0x5a, 0x21, 0x5f, 0xbc, 0x54, 0x2c, 0x2c, 0x4f, 0x0d, 0x64, 0x8e,
+	0xdc, 0xb9, 0x3b, 0x77, 0x50, 0x32, 0x5d, 0xb1, 0xdc, 0x16, 0xad, 0x9a, 0x9b, 0x26, 0xad, 0x91,
+	0xf3, 0x70, 0x24, 0xca, 0xb9, 0x56, 0x58, 0x59, 0x2e, 0xae, 0x5c, 0x9e, 0x52, 0x32, 0x07, 0xef,
+	0xdc, 0x9d, 0x9b, 0x94, 0x5c, 0x6b, 0x62, 0x50, 0x23, 0x1a, 0x1c, 0x8e, 0x72, 0xe4, 0x56, 0x57,
+	0x96, 0x0b, 0xcb, 0x53, 0x83, 0x19, 0x72, 0xe7, 0xee, 0x9c, 0x8f, 0x0d, 0x5f, 0x1e, 0xbf, 0x06,
+	0x47, 0x77, 0x62, 0x63, 0x1c, 0x4c, 0xc7, 0x81, 0xcc, 0xa1, 0x3b, 0x77, 0xe7, 0xa6, 0x3b, 0xc8,
+	0xf0, 0x3e, 0x42, 0xce, 0xc1, 0xa1, 0x28, 0x57, 0x81, 0x2b, 0x19, 0xca, 0x4c, 0xdf, 0xb9, 0x3b,
+	0x37, 0x2e, 0x39, 0x0a, 0x5c, 0xc7, 0x2e, 0xa7, 0x28, 0x15, 0xbe, 0xb3, 0x54, 0x5a, 0x2e, 0x4f,
+	0x0d, 0x87, 0x4f, 0x81, 0x3d, 0x34, 0x33, 0x74, 0xfb, 0xde, 0xec, 0xc0, 0xe2, 0x9f, 0xa6, 0x61,
+	0x98, 0x07, 0x17, 0xf9, 0x8d, 0x02, 0x09, 0xf1, 0x11, 0x86, 0x9c, 0xed, 0xea, 0x91, 0x9d, 0x5f,
+	0x7e, 0x32, 0xe7, 0x7a, 0x23, 0x16, 0xd1, 0xaa, 0x9e, 0xbb, 0xfd, 0xbf, 0x4f, 0xce, 0x28, 0x3f,
+	0xfb, 0xe7, 0x7f, 0x7f, 0x3b, 0xf8, 0x3c, 0xc9, 0xea, 0xdd, 0xbe, 0x39, 0x89, 0xef, 0x3f, 0xe4,
+	0x43, 0x05, 0x52, 0xfe, 0x97, 0x19, 0xa2, 0xed, 0xad, 0x29, 0xfa, 0x91, 0x28, 0xa3, 0xf7, 0x4c,
+	0x8f, 0xe0, 0xce, 0x70, 0x5c, 0x2f, 0x10, 0x55, 0x8f, 0xfb, 0x16, 0xe6, 0x92, 0x7b, 0x0a, 0x24,
+	0xa5, 0x04, 0x32, 0xdf, 0x9b, 0x26, 0x09, 0x4c, 0xeb, 0x95, 0x1c, 0x71, 0x5d, 0xe0, 0xb8, 0x16,
+	0xc9, 0xf9, 0x78, 0x5c, 0xfa, 0xcd, 0x40, 0x65, 0xbc, 0x45, 0xee, 0x2b, 0x00, 0x9d, 0xc7, 0x4d,
+	0x12, 0x63, 0x91, 0x1d, 0x4f, 0xb1, 0x99, 0xf3, 0xbd, 0x33, 0x20, 0xd6, 0x3c, 0xc7, 0xfa, 0x2a,
+	0xf9, 0x66, 0xbf, 0x58, 0xf5, 0xc0, 0x73, 0xe9, 0xdf, 0x14, 0x48, 0xf9, 0xb2, 0xe3, 0xfc, 0x1e,
+	0x7d, 0x0a, 0xcd, 0xe8, 0x3d, 0xd3, 0x23, 0xe6, 0x55, 0x8e, 0xb9, 0x48, 0x2e, 0x7f, 0x01, 0xcc,
+	0xfa, 0x4d, 0xff, 0xff, 0x5b, 0xe4, 0x2f, 0x0a, 0x24, 0xe5, 0x0b, 0x63, 0x5c, 0x70, 0x44, 0xde,
+	0x42, 0xe3, 0x82, 0x23, 0xfa, 0x70, 0xa9, 0xe6, 0x38, 0xf8, 0x6f, 0x91, 0x8b, 0x7d, 0x83, 0xf7,
+	0xbf, 0xcd, 0x90, 0xdf, 0x2b, 0x90, 0xf2, 0xe7, 0xf0, 0x38, 0x7b, 0x47, 0x1f, 0x10, 0xe2, 0xec,
+	0xbd, 0x63, 0xc0, 0x57, 0x17, 0x38, 0xe4, 0xb3, 0xe4, 0xa5, 0xee, 0xf9, 0x2f, 0x79, 0xf4, 0x9b,
+	0xac, 0xe3, 0xdf, 0x22, 0x7f, 0x55, 0x20, 0x29, 0x05, 0xc5, 0x59, 0x34, 0x32, 0xa2, 0x67, 0xb4,
+	0x5e, 0xc9, 0x11, 0xde, 0xdb, 0x1c, 0x5e, 0x81, 0xe4, 0x7b, 0x86, 0x17, 0x31, 0x6c, 0x30, 0x14,
+	0xee, 0x29, 0x00, 0x9d, 0xd1, 0x35, 0x2e, 0x03, 0x77, 0x4c, 0xdd, 0x71, 0x19, 0xb8, 0x73, 0x2a,
+	0x56, 0x17, 0x39, 0xfc, 0x73, 0xe4, 0x4c, 0x57, 0xf8, 0x9d, 0xa1, 0x57, 0x9a, 0xf7, 0x77, 0x0a,
+	0x8c, 0x60, 0x63, 0x20, 0x31, 0x05, 0x3d, 0x3c, 0x11, 0x66, 0xe6, 0x7b, 0xa4, 0x46, 0x70, 0x3a,
+	0x07, 0xf7, 0x12, 0x39, 0xd5, 0x15, 0x1c, 0x8e, 0x65, 0x12, 0xd9, 0x47, 0x0a, 0x8c, 0xe0, 0xa0,
+	0x11, 0x87, 0x2c, 0x3c, 0x77, 0xc5, 0x21, 0x8b, 0x4c, 0x2f, 0xea, 0x1b, 0x1c, 0xd9, 0x45, 0x72,
+	0xa1, 0xef, 0x3c, 0x92, 0xb3, 0xcb, 0xfb, 0x0a, 0x24, 0xc4, 0x05, 0x3c, 0xae, 0x83, 0x86, 0x86,
+	0x92, 0xb8, 0x0e, 0x1a, 0xbe, 0xd3, 0xab, 0xa7, 0x62, 0x9b, 0x27, 0x5e, 0xdd, 0xff, 0xa1, 0xc0,
+	0x78, 0xe8, 0xca, 0x48, 0x16, 0x63, 0x14, 0xed, 0x72, 0x33, 0xcf, 0xbc, 0xdc, 0x17, 0x0f, 0x62,
+	0x5c, 0xe3, 0x18, 0xdf, 0x22, 0x6f, 0x76, 0xc7, 0x88, 0x7c, 0x15, 0x6e, 0xbc, 0xd8, 0x34, 0xca,
+	0xad, 0x3e, 0x78, 0x3c, 0xab, 0x3c, 0x7c, 0x3c, 0xab, 0xfc, 0xe7, 0xf1, 0xac, 0xf2, 0xc1, 0x93,
+	0xd9, 0x81, 0x87, 0x4f, 0x66, 0x07, 0xfe, 0xf5, 0x64, 0x76, 0xe0, 0xfb, 0x5f, 0x0f, 0x3c, 0x6e,
+	0x30, 0x6d, 0xf3, 0x2e, 0xad, 0xb6, 0x1d, 0xd3, 0xbb, 0x21, 0x74, 0x5f, 0xdf, 0xa1, 0x9d, 0xbf,
+	0x77, 0x6c, 0x24, 0xf8, 0x8b, 0xea, 0xcb, 0xff, 0x0f, 0x00, 0x00, 0xff, 0xff, 0xf7, 0x38, 0xc0,
+	0xaf, 0x6e, 0x24, 0x00, 0x00,
 }
 
 // Reference imports to suppress errors if they are not otherwise used.
@@ -1684,6 +2231,12 @@ type QueryClient interface {
 	Unbondings(ctx context.Context, in *QueryUnbondingsRequest, opts ...grpc.CallOption) (*QueryUnbondingsResponse, error)
 	// Rewards lists what a user can withdraw now.
 	Rewards(ctx context.Context, in *QueryRewardsRequest, opts ...grpc.CallOption) (*QueryRewardsResponse, error)
+	// Slashes lists the proven offences of a consumer's validators.
+	Slashes(ctx context.Context, in *QuerySlashesRequest, opts ...grpc.CallOption) (*QuerySlashesResponse, error)
+	// Sweeps lists the slashed validators whose users are being settled.
+	Sweeps(ctx context.Context, in *QuerySweepsRequest, opts ...grpc.CallOption) (*QuerySweepsResponse, error)
+	// SimulateSlash shows what a double sign of a validator now would cost a user.
+	SimulateSlash(ctx context.Context, in *QuerySimulateSlashRequest, opts ...grpc.CallOption) (*QuerySimulateSlashResponse, error)
 }
 
 type queryClient struct {
@@ -1784,6 +2337,33 @@ func (c *queryClient) Rewards(ctx context.Context, in *QueryRewardsRequest, opts
 	return out, nil
 }
 
+func (c *queryClient) Slashes(ctx context.Context, in *QuerySlashesRequest, opts ...grpc.CallOption) (*QuerySlashesResponse, error) {
+	out := new(QuerySlashesResponse)
+	err := c.cc.Invoke(ctx, "/mesh.externalstaking.v1.Query/Slashes", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) Sweeps(ctx context.Context, in *QuerySweepsRequest, opts ...grpc.CallOption) (*QuerySweepsResponse, error) {
+	out := new(QuerySweepsResponse)
+	err := c.cc.Invoke(ctx, "/mesh.externalstaking.v1.Query/Sweeps", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) SimulateSlash(ctx context.Context, in *QuerySimulateSlashRequest, opts ...grpc.CallOption) (*QuerySimulateSlashResponse, error) {
+	out := new(QuerySimulateSlashResponse)
+	err := c.cc.Invoke(ctx, "/mesh.externalstaking.v1.Query/SimulateSlash", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // QueryServer is the server API for Query service.
 type QueryServer interface {
 	// Params returns the params.
@@ -1806,6 +2386,12 @@ type QueryServer interface {
 	Unbondings(context.Context, *QueryUnbondingsRequest) (*QueryUnbondingsResponse, error)
 	// Rewards lists what a user can withdraw now.
 	Rewards(context.Context, *QueryRewardsRequest) (*QueryRewardsResponse, error)
+	// Slashes lists the proven offences of a consumer's validators.
+	Slashes(context.Context, *QuerySlashesRequest) (*QuerySlashesResponse, error)
+	// Sweeps lists the slashed validators whose users are being settled.
+	Sweeps(context.Context, *QuerySweepsRequest) (*QuerySweepsResponse, error)
+	// SimulateSlash shows what a double sign of a validator now would cost a user.
+	SimulateSlash(context.Context, *QuerySimulateSlashRequest) (*QuerySimulateSlashResponse, error)
 }
 
 // UnimplementedQueryServer can be embedded to have forward compatible implementations.
@@ -1841,6 +2427,15 @@ func (*UnimplementedQueryServer) Unbondings(ctx context.Context, req *QueryUnbon
 }
 func (*UnimplementedQueryServer) Rewards(ctx context.Context, req *QueryRewardsRequest) (*QueryRewardsResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Rewards not implemented")
+}
+func (*UnimplementedQueryServer) Slashes(ctx context.Context, req *QuerySlashesRequest) (*QuerySlashesResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Slashes not implemented")
+}
+func (*UnimplementedQueryServer) Sweeps(ctx context.Context, req *QuerySweepsRequest) (*QuerySweepsResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Sweeps not implemented")
+}
+func (*UnimplementedQueryServer) SimulateSlash(ctx context.Context, req *QuerySimulateSlashRequest) (*QuerySimulateSlashResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method SimulateSlash not implemented")
 }
 
 func RegisterQueryServer(s grpc1.Server, srv QueryServer) {
@@ -2027,6 +2622,60 @@ func _Query_Rewards_Handler(srv interface{}, ctx context.Context, dec func(inter
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Query_Slashes_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QuerySlashesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Slashes(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/mesh.externalstaking.v1.Query/Slashes",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Slashes(ctx, req.(*QuerySlashesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_Sweeps_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QuerySweepsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Sweeps(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/mesh.externalstaking.v1.Query/Sweeps",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Sweeps(ctx, req.(*QuerySweepsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_SimulateSlash_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QuerySimulateSlashRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).SimulateSlash(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/mesh.externalstaking.v1.Query/SimulateSlash",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).SimulateSlash(ctx, req.(*QuerySimulateSlashRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 var Query_serviceDesc = _Query_serviceDesc
 var _Query_serviceDesc = grpc.ServiceDesc{
 	ServiceName: "mesh.externalstaking.v1.Query",
@@ -2071,6 +2720,18 @@ var _Query_serviceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Rewards",
 			Handler:    _Query_Rewards_Handler,
+		},
+		{
+			MethodName: "Slashes",
+			Handler:    _Query_Slashes_Handler,
+		},
+		{
+			MethodName: "Sweeps",
+			Handler:    _Query_Sweeps_Handler,
+		},
+		{
+			MethodName: "SimulateSlash",
+			Handler:    _Query_SimulateSlash_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
@@ -2432,6 +3093,20 @@ func (m *ValidatorInfo) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if len(m.Slashes) > 0 {
+		for iNdEx := len(m.Slashes) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Slashes[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x1a
+		}
+	}
 	{
 		size, err := m.Pool.MarshalToSizedBuffer(dAtA[:i])
 		if err != nil {
@@ -2721,6 +3396,28 @@ func (m *PositionInfo) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.Outcome != nil {
+		{
+			size, err := m.Outcome.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x62
+	}
+	if m.Slashed {
+		i--
+		if m.Slashed {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x58
+	}
 	if len(m.Rewards) > 0 {
 		for iNdEx := len(m.Rewards) - 1; iNdEx >= 0; iNdEx-- {
 			{
@@ -2831,20 +3528,30 @@ func (m *UnbondingInfo) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
-	n16, err16 := github_com_cosmos_gogoproto_types.StdDurationMarshalTo(m.Remaining, dAtA[i-github_com_cosmos_gogoproto_types.SizeOfStdDuration(m.Remaining):])
-	if err16 != nil {
-		return 0, err16
+	if m.Slashed {
+		i--
+		if m.Slashed {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x30
 	}
-	i -= n16
-	i = encodeVarintQuery(dAtA, i, uint64(n16))
-	i--
-	dAtA[i] = 0x2a
-	n17, err17 := github_com_cosmos_gogoproto_types.StdTimeMarshalTo(m.ReleaseTime, dAtA[i-github_com_cosmos_gogoproto_types.SizeOfStdTime(m.ReleaseTime):])
+	n17, err17 := github_com_cosmos_gogoproto_types.StdDurationMarshalTo(m.Remaining, dAtA[i-github_com_cosmos_gogoproto_types.SizeOfStdDuration(m.Remaining):])
 	if err17 != nil {
 		return 0, err17
 	}
 	i -= n17
 	i = encodeVarintQuery(dAtA, i, uint64(n17))
+	i--
+	dAtA[i] = 0x2a
+	n18, err18 := github_com_cosmos_gogoproto_types.StdTimeMarshalTo(m.ReleaseTime, dAtA[i-github_com_cosmos_gogoproto_types.SizeOfStdTime(m.ReleaseTime):])
+	if err18 != nil {
+		return 0, err18
+	}
+	i -= n18
+	i = encodeVarintQuery(dAtA, i, uint64(n18))
 	i--
 	dAtA[i] = 0x22
 	{
@@ -3269,6 +3976,410 @@ func (m *QueryRewardsResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *QuerySlashesRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QuerySlashesRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QuerySlashesRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.ConsumerId != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.ConsumerId))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *SlashInfo) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *SlashInfo) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *SlashInfo) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	{
+		size, err := m.Slash.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintQuery(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x12
+	if len(m.Validator) > 0 {
+		i -= len(m.Validator)
+		copy(dAtA[i:], m.Validator)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Validator)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QuerySlashesResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QuerySlashesResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QuerySlashesResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Slashes) > 0 {
+		for iNdEx := len(m.Slashes) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Slashes[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QuerySweepsRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QuerySweepsRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QuerySweepsRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *SweepInfo) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *SweepInfo) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *SweepInfo) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Cursor) > 0 {
+		i -= len(m.Cursor)
+		copy(dAtA[i:], m.Cursor)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Cursor)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Validator) > 0 {
+		i -= len(m.Validator)
+		copy(dAtA[i:], m.Validator)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Validator)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.ConsumerID != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.ConsumerID))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QuerySweepsResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QuerySweepsResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QuerySweepsResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Sweeps) > 0 {
+		for iNdEx := len(m.Sweeps) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Sweeps[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QuerySimulateSlashRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QuerySimulateSlashRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QuerySimulateSlashRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Validator) > 0 {
+		i -= len(m.Validator)
+		copy(dAtA[i:], m.Validator)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Validator)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.ConsumerId != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.ConsumerId))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.User) > 0 {
+		i -= len(m.User)
+		copy(dAtA[i:], m.User)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.User)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *LienChange) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *LienChange) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *LienChange) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	{
+		size := m.After.Size()
+		i -= size
+		if _, err := m.After.MarshalTo(dAtA[i:]); err != nil {
+			return 0, err
+		}
+		i = encodeVarintQuery(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x1a
+	{
+		size := m.Before.Size()
+		i -= size
+		if _, err := m.Before.MarshalTo(dAtA[i:]); err != nil {
+			return 0, err
+		}
+		i = encodeVarintQuery(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x12
+	if len(m.Holder) > 0 {
+		i -= len(m.Holder)
+		copy(dAtA[i:], m.Holder)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Holder)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QuerySimulateSlashResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QuerySimulateSlashResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QuerySimulateSlashResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Liens) > 0 {
+		for iNdEx := len(m.Liens) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Liens[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x1a
+		}
+	}
+	{
+		size := m.CollateralAfter.Size()
+		i -= size
+		if _, err := m.CollateralAfter.MarshalTo(dAtA[i:]); err != nil {
+			return 0, err
+		}
+		i = encodeVarintQuery(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x12
+	{
+		size := m.CollateralBefore.Size()
+		i -= size
+		if _, err := m.CollateralBefore.MarshalTo(dAtA[i:]); err != nil {
+			return 0, err
+		}
+		i = encodeVarintQuery(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
 func encodeVarintQuery(dAtA []byte, offset int, v uint64) int {
 	offset -= sovQuery(v)
 	base := offset
@@ -3415,6 +4526,12 @@ func (m *ValidatorInfo) Size() (n int) {
 	n += 1 + l + sovQuery(uint64(l))
 	l = m.Pool.Size()
 	n += 1 + l + sovQuery(uint64(l))
+	if len(m.Slashes) > 0 {
+		for _, e := range m.Slashes {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
 	return n
 }
 
@@ -3556,6 +4673,13 @@ func (m *PositionInfo) Size() (n int) {
 			n += 1 + l + sovQuery(uint64(l))
 		}
 	}
+	if m.Slashed {
+		n += 2
+	}
+	if m.Outcome != nil {
+		l = m.Outcome.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
 	return n
 }
 
@@ -3578,6 +4702,9 @@ func (m *UnbondingInfo) Size() (n int) {
 	n += 1 + l + sovQuery(uint64(l))
 	l = github_com_cosmos_gogoproto_types.SizeOfStdDuration(m.Remaining)
 	n += 1 + l + sovQuery(uint64(l))
+	if m.Slashed {
+		n += 2
+	}
 	return n
 }
 
@@ -3738,6 +4865,164 @@ func (m *QueryRewardsResponse) Size() (n int) {
 	if m.Pagination != nil {
 		l = m.Pagination.Size()
 		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QuerySlashesRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.ConsumerId != 0 {
+		n += 1 + sovQuery(uint64(m.ConsumerId))
+	}
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *SlashInfo) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Validator)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	l = m.Slash.Size()
+	n += 1 + l + sovQuery(uint64(l))
+	return n
+}
+
+func (m *QuerySlashesResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Slashes) > 0 {
+		for _, e := range m.Slashes {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QuerySweepsRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *SweepInfo) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.ConsumerID != 0 {
+		n += 1 + sovQuery(uint64(m.ConsumerID))
+	}
+	l = len(m.Validator)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	l = len(m.Cursor)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QuerySweepsResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Sweeps) > 0 {
+		for _, e := range m.Sweeps {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QuerySimulateSlashRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.User)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	if m.ConsumerId != 0 {
+		n += 1 + sovQuery(uint64(m.ConsumerId))
+	}
+	l = len(m.Validator)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *LienChange) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Holder)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	l = m.Before.Size()
+	n += 1 + l + sovQuery(uint64(l))
+	l = m.After.Size()
+	n += 1 + l + sovQuery(uint64(l))
+	return n
+}
+
+func (m *QuerySimulateSlashResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.CollateralBefore.Size()
+	n += 1 + l + sovQuery(uint64(l))
+	l = m.CollateralAfter.Size()
+	n += 1 + l + sovQuery(uint64(l))
+	if len(m.Liens) > 0 {
+		for _, e := range m.Liens {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
 	}
 	return n
 }
@@ -4805,6 +6090,40 @@ func (m *ValidatorInfo) Unmarshal(dAtA []byte) error {
 				return err
 			}
 			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Slashes", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Slashes = append(m.Slashes, Slash{})
+			if err := m.Slashes[len(m.Slashes)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipQuery(dAtA[iNdEx:])
@@ -5780,6 +7099,62 @@ func (m *PositionInfo) Unmarshal(dAtA []byte) error {
 				return err
 			}
 			iNdEx = postIndex
+		case 11:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Slashed", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Slashed = bool(v != 0)
+		case 12:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Outcome", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Outcome == nil {
+				m.Outcome = &Outcome{}
+			}
+			if err := m.Outcome.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipQuery(dAtA[iNdEx:])
@@ -5981,6 +7356,26 @@ func (m *UnbondingInfo) Unmarshal(dAtA []byte) error {
 				return err
 			}
 			iNdEx = postIndex
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Slashed", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Slashed = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := skipQuery(dAtA[iNdEx:])
@@ -7043,6 +8438,1120 @@ func (m *QueryRewardsResponse) Unmarshal(dAtA []byte) error {
 				m.Pagination = &query.PageResponse{}
 			}
 			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QuerySlashesRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QuerySlashesRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QuerySlashesRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ConsumerId", wireType)
+			}
+			m.ConsumerId = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ConsumerId |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageRequest{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *SlashInfo) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: SlashInfo: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: SlashInfo: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Validator", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Validator = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Slash", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Slash.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QuerySlashesResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QuerySlashesResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QuerySlashesResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Slashes", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Slashes = append(m.Slashes, SlashInfo{})
+			if err := m.Slashes[len(m.Slashes)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageResponse{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QuerySweepsRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QuerySweepsRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QuerySweepsRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageRequest{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *SweepInfo) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: SweepInfo: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: SweepInfo: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ConsumerID", wireType)
+			}
+			m.ConsumerID = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ConsumerID |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Validator", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Validator = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Cursor", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Cursor = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QuerySweepsResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QuerySweepsResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QuerySweepsResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Sweeps", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Sweeps = append(m.Sweeps, SweepInfo{})
+			if err := m.Sweeps[len(m.Sweeps)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageResponse{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QuerySimulateSlashRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QuerySimulateSlashRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QuerySimulateSlashRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field User", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.User = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ConsumerId", wireType)
+			}
+			m.ConsumerId = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ConsumerId |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Validator", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Validator = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *LienChange) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: LienChange: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: LienChange: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Holder", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Holder = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Before", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Before.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field After", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.After.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QuerySimulateSlashResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QuerySimulateSlashResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QuerySimulateSlashResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CollateralBefore", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.CollateralBefore.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CollateralAfter", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.CollateralAfter.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Liens", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Liens = append(m.Liens, LienChange{})
+			if err := m.Liens[len(m.Liens)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
 			iNdEx = postIndex

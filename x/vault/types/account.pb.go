@@ -10,15 +10,19 @@ import (
 	_ "github.com/cosmos/cosmos-sdk/types/tx/amino"
 	_ "github.com/cosmos/gogoproto/gogoproto"
 	proto "github.com/cosmos/gogoproto/proto"
+	_ "github.com/cosmos/gogoproto/types"
+	github_com_cosmos_gogoproto_types "github.com/cosmos/gogoproto/types"
 	io "io"
 	math "math"
 	math_bits "math/bits"
+	time "time"
 )
 
 // Reference imports to suppress errors if they are not otherwise used.
 var _ = proto.Marshal
 var _ = fmt.Errorf
 var _ = math.Inf
+var _ = time.Kitchen
 
 // This is a compile-time assertion to ensure that this generated file
 // is compatible with the proto package it is being compiled against.
@@ -26,12 +30,52 @@ var _ = math.Inf
 // proto package needs to be updated.
 const _ = proto.GoGoProtoPackageIsVersion3 // please upgrade the proto package
 
+// SlashDestination is where lost collateral goes.
+type SlashDestination int32
+
+const (
+	// SLASH_DESTINATION_UNSPECIFIED is invalid.
+	SlashDestinationUnspecified SlashDestination = 0
+	// SLASH_DESTINATION_BURN lowers the supply.
+	SlashDestinationBurn SlashDestination = 1
+	// SLASH_DESTINATION_COMMUNITY_POOL funds the community pool.
+	SlashDestinationCommunityPool SlashDestination = 2
+)
+
+var SlashDestination_name = map[int32]string{
+	0: "SLASH_DESTINATION_UNSPECIFIED",
+	1: "SLASH_DESTINATION_BURN",
+	2: "SLASH_DESTINATION_COMMUNITY_POOL",
+}
+
+var SlashDestination_value = map[string]int32{
+	"SLASH_DESTINATION_UNSPECIFIED":    0,
+	"SLASH_DESTINATION_BURN":           1,
+	"SLASH_DESTINATION_COMMUNITY_POOL": 2,
+}
+
+func (x SlashDestination) String() string {
+	return proto.EnumName(SlashDestination_name, int32(x))
+}
+
+func (SlashDestination) EnumDescriptor() ([]byte, []int) {
+	return fileDescriptor_c472cedd91a9df26, []int{0}
+}
+
 // Params bound what one user can do with collateral.
 type Params struct {
 	// max_collateral_use is the share of the collateral that liens may use when a lien is added, in (0, 1].
 	MaxCollateralUse cosmossdk_io_math.LegacyDec `protobuf:"bytes,1,opt,name=max_collateral_use,json=maxCollateralUse,proto3,customtype=cosmossdk.io/math.LegacyDec" json:"max_collateral_use"`
-	// max_consumers_per_user bounds the liens of one account.
+	// max_consumers_per_user bounds the liens of one account, local stake not counted.
 	MaxConsumersPerUser uint32 `protobuf:"varint,2,opt,name=max_consumers_per_user,json=maxConsumersPerUser,proto3" json:"max_consumers_per_user,omitempty"`
+	// max_validators_per_staking_account bounds the validators one user stakes with locally.
+	MaxValidatorsPerStakingAccount uint32 `protobuf:"varint,3,opt,name=max_validators_per_staking_account,json=maxValidatorsPerStakingAccount,proto3" json:"max_validators_per_staking_account,omitempty"`
+	// max_settlements_per_block bounds the pieces of stake that the sweep after slashes settles in one block.
+	MaxSettlementsPerBlock uint32 `protobuf:"varint,4,opt,name=max_settlements_per_block,json=maxSettlementsPerBlock,proto3" json:"max_settlements_per_block,omitempty"`
+	// local_staking_enabled allows new local stake; what there is can always leave.
+	LocalStakingEnabled bool `protobuf:"varint,5,opt,name=local_staking_enabled,json=localStakingEnabled,proto3" json:"local_staking_enabled,omitempty"`
+	// slash_destination is where collateral lost to a proven offence on a consumer goes.
+	SlashDestination SlashDestination `protobuf:"varint,6,opt,name=slash_destination,json=slashDestination,proto3,enum=mesh.vault.v1.SlashDestination" json:"slash_destination,omitempty"`
 }
 
 func (m *Params) Reset()         { *m = Params{} }
@@ -74,14 +118,44 @@ func (m *Params) GetMaxConsumersPerUser() uint32 {
 	return 0
 }
 
+func (m *Params) GetMaxValidatorsPerStakingAccount() uint32 {
+	if m != nil {
+		return m.MaxValidatorsPerStakingAccount
+	}
+	return 0
+}
+
+func (m *Params) GetMaxSettlementsPerBlock() uint32 {
+	if m != nil {
+		return m.MaxSettlementsPerBlock
+	}
+	return 0
+}
+
+func (m *Params) GetLocalStakingEnabled() bool {
+	if m != nil {
+		return m.LocalStakingEnabled
+	}
+	return false
+}
+
+func (m *Params) GetSlashDestination() SlashDestination {
+	if m != nil {
+		return m.SlashDestination
+	}
+	return SlashDestinationUnspecified
+}
+
 // Lien is a claim of one lien holder on a user's collateral.
 type Lien struct {
-	// holder is "<prefix>/<id>", for instance "external/1".
+	// holder is "local", or "<prefix>/<id>", for instance "external/1".
 	Holder string `protobuf:"bytes,1,opt,name=holder,proto3" json:"holder,omitempty"`
 	// amount in base units of the vault's denom.
 	Amount cosmossdk_io_math.Int `protobuf:"bytes,2,opt,name=amount,proto3,customtype=cosmossdk.io/math.Int" json:"amount"`
 	// slash_fraction is the largest part of amount one offence can cost, in [0, 1].
 	SlashFraction cosmossdk_io_math.LegacyDec `protobuf:"bytes,3,opt,name=slash_fraction,json=slashFraction,proto3,customtype=cosmossdk.io/math.LegacyDec" json:"slash_fraction"`
+	// settled_at is the sequence of the last loss that has reached the lien.
+	SettledAt uint64 `protobuf:"varint,4,opt,name=settled_at,json=settledAt,proto3" json:"settled_at,omitempty"`
 }
 
 func (m *Lien) Reset()         { *m = Lien{} }
@@ -124,10 +198,18 @@ func (m *Lien) GetHolder() string {
 	return ""
 }
 
+func (m *Lien) GetSettledAt() uint64 {
+	if m != nil {
+		return m.SettledAt
+	}
+	return 0
+}
+
 // LienRecord is a lien as stored; the user and the holder are its key.
 type LienRecord struct {
 	Amount        cosmossdk_io_math.Int       `protobuf:"bytes,1,opt,name=amount,proto3,customtype=cosmossdk.io/math.Int" json:"amount"`
 	SlashFraction cosmossdk_io_math.LegacyDec `protobuf:"bytes,2,opt,name=slash_fraction,json=slashFraction,proto3,customtype=cosmossdk.io/math.LegacyDec" json:"slash_fraction"`
+	SettledAt     uint64                      `protobuf:"varint,3,opt,name=settled_at,json=settledAt,proto3" json:"settled_at,omitempty"`
 }
 
 func (m *LienRecord) Reset()         { *m = LienRecord{} }
@@ -163,6 +245,13 @@ func (m *LienRecord) XXX_DiscardUnknown() {
 
 var xxx_messageInfo_LienRecord proto.InternalMessageInfo
 
+func (m *LienRecord) GetSettledAt() uint64 {
+	if m != nil {
+		return m.SettledAt
+	}
+	return 0
+}
+
 // Account is what the vault knows about one user, derived figures included. All amounts in base units.
 type Account struct {
 	User       string                `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
@@ -175,6 +264,10 @@ type Account struct {
 	// slashable is the sum over liens of amount x slash_fraction, each rounded up.
 	Slashable cosmossdk_io_math.Int `protobuf:"bytes,6,opt,name=slashable,proto3,customtype=cosmossdk.io/math.Int" json:"slashable"`
 	Liens     []Lien                `protobuf:"bytes,7,rep,name=liens,proto3" json:"liens"`
+	// staking_account delegates the user's local stake; nobody has its key.
+	StakingAccount string `protobuf:"bytes,8,opt,name=staking_account,json=stakingAccount,proto3" json:"staking_account,omitempty"`
+	// debt is lost already but still held by the staking account; nothing is free while it is not zero.
+	Debt cosmossdk_io_math.Int `protobuf:"bytes,9,opt,name=debt,proto3,customtype=cosmossdk.io/math.Int" json:"debt"`
 }
 
 func (m *Account) Reset()         { *m = Account{} }
@@ -224,52 +317,441 @@ func (m *Account) GetLiens() []Lien {
 	return nil
 }
 
+func (m *Account) GetStakingAccount() string {
+	if m != nil {
+		return m.StakingAccount
+	}
+	return ""
+}
+
+// Debt is what a user has lost and the vault could not take out of the user's local stake yet.
+type Debt struct {
+	Amount cosmossdk_io_math.Int `protobuf:"bytes,1,opt,name=amount,proto3,customtype=cosmossdk.io/math.Int" json:"amount"`
+	// failures counts attempts in a row that could not take all of it.
+	Failures uint32 `protobuf:"varint,2,opt,name=failures,proto3" json:"failures,omitempty"`
+	// retry_height is the block of the next attempt.
+	RetryHeight int64 `protobuf:"varint,3,opt,name=retry_height,json=retryHeight,proto3" json:"retry_height,omitempty"`
+}
+
+func (m *Debt) Reset()         { *m = Debt{} }
+func (m *Debt) String() string { return proto.CompactTextString(m) }
+func (*Debt) ProtoMessage()    {}
+func (*Debt) Descriptor() ([]byte, []int) {
+	return fileDescriptor_c472cedd91a9df26, []int{4}
+}
+func (m *Debt) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Debt) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Debt.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Debt) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Debt.Merge(m, src)
+}
+func (m *Debt) XXX_Size() int {
+	return m.Size()
+}
+func (m *Debt) XXX_DiscardUnknown() {
+	xxx_messageInfo_Debt.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Debt proto.InternalMessageInfo
+
+func (m *Debt) GetFailures() uint32 {
+	if m != nil {
+		return m.Failures
+	}
+	return 0
+}
+
+func (m *Debt) GetRetryHeight() int64 {
+	if m != nil {
+		return m.RetryHeight
+	}
+	return 0
+}
+
+// Loss is what one slash cost one user; the user is its key.
+type Loss struct {
+	// sequence orders all losses of the chain; the holder's own queries name the offence behind it.
+	Sequence uint64 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// holder is the lien that lost: "local" for a slash of this chain's own validators.
+	Holder string                `protobuf:"bytes,2,opt,name=holder,proto3" json:"holder,omitempty"`
+	Amount cosmossdk_io_math.Int `protobuf:"bytes,3,opt,name=amount,proto3,customtype=cosmossdk.io/math.Int" json:"amount"`
+	// height and time are those of the block that settled it.
+	Height int64     `protobuf:"varint,4,opt,name=height,proto3" json:"height,omitempty"`
+	Time   time.Time `protobuf:"bytes,5,opt,name=time,proto3,stdtime" json:"time"`
+}
+
+func (m *Loss) Reset()         { *m = Loss{} }
+func (m *Loss) String() string { return proto.CompactTextString(m) }
+func (*Loss) ProtoMessage()    {}
+func (*Loss) Descriptor() ([]byte, []int) {
+	return fileDescriptor_c472cedd91a9df26, []int{5}
+}
+func (m *Loss) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Loss) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Loss.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Loss) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Loss.Merge(m, src)
+}
+func (m *Loss) XXX_Size() int {
+	return m.Size()
+}
+func (m *Loss) XXX_DiscardUnknown() {
+	xxx_messageInfo_Loss.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Loss proto.InternalMessageInfo
+
+func (m *Loss) GetSequence() uint64 {
+	if m != nil {
+		return m.Sequence
+	}
+	return 0
+}
+
+func (m *Loss) GetHolder() string {
+	if m != nil {
+		return m.Holder
+	}
+	return ""
+}
+
+func (m *Loss) GetHeight() int64 {
+	if m != nil {
+		return m.Height
+	}
+	return 0
+}
+
+func (m *Loss) GetTime() time.Time {
+	if m != nil {
+		return m.Time
+	}
+	return time.Time{}
+}
+
+// Totals accounts for everything lost to slashes of lien holders since genesis: lost = burned + pooled + all debts.
+type Totals struct {
+	Lost   cosmossdk_io_math.Int `protobuf:"bytes,1,opt,name=lost,proto3,customtype=cosmossdk.io/math.Int" json:"lost"`
+	Burned cosmossdk_io_math.Int `protobuf:"bytes,2,opt,name=burned,proto3,customtype=cosmossdk.io/math.Int" json:"burned"`
+	// pooled went to the community pool.
+	Pooled cosmossdk_io_math.Int `protobuf:"bytes,3,opt,name=pooled,proto3,customtype=cosmossdk.io/math.Int" json:"pooled"`
+}
+
+func (m *Totals) Reset()         { *m = Totals{} }
+func (m *Totals) String() string { return proto.CompactTextString(m) }
+func (*Totals) ProtoMessage()    {}
+func (*Totals) Descriptor() ([]byte, []int) {
+	return fileDescriptor_c472cedd91a9df26, []int{6}
+}
+func (m *Totals) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Totals) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Totals.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Totals) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Totals.Merge(m, src)
+}
+func (m *Totals) XXX_Size() int {
+	return m.Size()
+}
+func (m *Totals) XXX_DiscardUnknown() {
+	xxx_messageInfo_Totals.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Totals proto.InternalMessageInfo
+
+// Sweep is a slashed validator of this chain whose vault users are being settled.
+type Sweep struct {
+	Validator string `protobuf:"bytes,1,opt,name=validator,proto3" json:"validator,omitempty"`
+	// cursor is the user settled last, empty at the start.
+	Cursor string `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	// again is true if the validator was slashed again on the way: all users are settled once more.
+	Again bool `protobuf:"varint,3,opt,name=again,proto3" json:"again,omitempty"`
+}
+
+func (m *Sweep) Reset()         { *m = Sweep{} }
+func (m *Sweep) String() string { return proto.CompactTextString(m) }
+func (*Sweep) ProtoMessage()    {}
+func (*Sweep) Descriptor() ([]byte, []int) {
+	return fileDescriptor_c472cedd91a9df26, []int{7}
+}
+func (m *Sweep) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Sweep) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Sweep.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Sweep) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Sweep.Merge(m, src)
+}
+func (m *Sweep) XXX_Size() int {
+	return m.Size()
+}
+func (m *Sweep) XXX_DiscardUnknown() {
+	xxx_messageInfo_Sweep.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Sweep proto.InternalMessageInfo
+
+func (m *Sweep) GetValidator() string {
+	if m != nil {
+		return m.Validator
+	}
+	return ""
+}
+
+func (m *Sweep) GetCursor() string {
+	if m != nil {
+		return m.Cursor
+	}
+	return ""
+}
+
+func (m *Sweep) GetAgain() bool {
+	if m != nil {
+		return m.Again
+	}
+	return false
+}
+
+// SweepRecord is a sweep as stored; the validator is its key.
+type SweepRecord struct {
+	Cursor []byte `protobuf:"bytes,1,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	Again  bool   `protobuf:"varint,2,opt,name=again,proto3" json:"again,omitempty"`
+}
+
+func (m *SweepRecord) Reset()         { *m = SweepRecord{} }
+func (m *SweepRecord) String() string { return proto.CompactTextString(m) }
+func (*SweepRecord) ProtoMessage()    {}
+func (*SweepRecord) Descriptor() ([]byte, []int) {
+	return fileDescriptor_c472cedd91a9df26, []int{8}
+}
+func (m *SweepRecord) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *SweepRecord) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_SweepRecord.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *SweepRecord) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_SweepRecord.Merge(m, src)
+}
+func (m *SweepRecord) XXX_Size() int {
+	return m.Size()
+}
+func (m *SweepRecord) XXX_DiscardUnknown() {
+	xxx_messageInfo_SweepRecord.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_SweepRecord proto.InternalMessageInfo
+
+func (m *SweepRecord) GetCursor() []byte {
+	if m != nil {
+		return m.Cursor
+	}
+	return nil
+}
+
+func (m *SweepRecord) GetAgain() bool {
+	if m != nil {
+		return m.Again
+	}
+	return false
+}
+
+// PendingSettle is a user to be settled by the sweep at a height: one whose settle failed, or who was slashed alone.
+type PendingSettle struct {
+	Height int64  `protobuf:"varint,1,opt,name=height,proto3" json:"height,omitempty"`
+	User   string `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
+}
+
+func (m *PendingSettle) Reset()         { *m = PendingSettle{} }
+func (m *PendingSettle) String() string { return proto.CompactTextString(m) }
+func (*PendingSettle) ProtoMessage()    {}
+func (*PendingSettle) Descriptor() ([]byte, []int) {
+	return fileDescriptor_c472cedd91a9df26, []int{9}
+}
+func (m *PendingSettle) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *PendingSettle) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_PendingSettle.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *PendingSettle) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_PendingSettle.Merge(m, src)
+}
+func (m *PendingSettle) XXX_Size() int {
+	return m.Size()
+}
+func (m *PendingSettle) XXX_DiscardUnknown() {
+	xxx_messageInfo_PendingSettle.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_PendingSettle proto.InternalMessageInfo
+
+func (m *PendingSettle) GetHeight() int64 {
+	if m != nil {
+		return m.Height
+	}
+	return 0
+}
+
+func (m *PendingSettle) GetUser() string {
+	if m != nil {
+		return m.User
+	}
+	return ""
+}
+
 func init() {
+	proto.RegisterEnum("mesh.vault.v1.SlashDestination", SlashDestination_name, SlashDestination_value)
 	proto.RegisterType((*Params)(nil), "mesh.vault.v1.Params")
 	proto.RegisterType((*Lien)(nil), "mesh.vault.v1.Lien")
 	proto.RegisterType((*LienRecord)(nil), "mesh.vault.v1.LienRecord")
 	proto.RegisterType((*Account)(nil), "mesh.vault.v1.Account")
+	proto.RegisterType((*Debt)(nil), "mesh.vault.v1.Debt")
+	proto.RegisterType((*Loss)(nil), "mesh.vault.v1.Loss")
+	proto.RegisterType((*Totals)(nil), "mesh.vault.v1.Totals")
+	proto.RegisterType((*Sweep)(nil), "mesh.vault.v1.Sweep")
+	proto.RegisterType((*SweepRecord)(nil), "mesh.vault.v1.SweepRecord")
+	proto.RegisterType((*PendingSettle)(nil), "mesh.vault.v1.PendingSettle")
 }
 
 func init() { proto.RegisterFile("mesh/vault/v1/account.proto", fileDescriptor_c472cedd91a9df26) }
 
 var fileDescriptor_c472cedd91a9df26 = []byte{
-	// 554 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x54, 0xb1, 0x6b, 0x1b, 0x3f,
-	0x14, 0xb6, 0x62, 0xc7, 0xfe, 0x59, 0x3f, 0x5c, 0x1a, 0x25, 0x35, 0xd7, 0x04, 0x2e, 0xc6, 0x93,
-	0x49, 0xea, 0x3b, 0xdc, 0x40, 0x87, 0x2e, 0x25, 0x4e, 0x1a, 0x30, 0xcd, 0x10, 0xae, 0x04, 0x4a,
-	0x17, 0x23, 0xeb, 0x14, 0xfb, 0xe8, 0xe9, 0xe4, 0x4a, 0x3a, 0x63, 0xff, 0x0b, 0x9d, 0xfa, 0x67,
-	0x14, 0xba, 0x64, 0xc8, 0x56, 0xba, 0x67, 0x2a, 0x21, 0x53, 0xe9, 0x10, 0x8a, 0x3d, 0xe4, 0xdf,
-	0x28, 0x92, 0x8e, 0xc6, 0xa5, 0xd3, 0x95, 0x2c, 0x46, 0xf2, 0x7b, 0xdf, 0xf7, 0xbe, 0xf7, 0xbd,
-	0x77, 0x82, 0x5b, 0x8c, 0xca, 0x91, 0x3f, 0xc1, 0x69, 0xac, 0xfc, 0x49, 0xc7, 0xc7, 0x84, 0xf0,
-	0x34, 0x51, 0xde, 0x58, 0x70, 0xc5, 0x51, 0x4d, 0x07, 0x3d, 0x13, 0xf4, 0x26, 0x9d, 0xcd, 0x35,
-	0xcc, 0xa2, 0x84, 0xfb, 0xe6, 0xd7, 0x66, 0x6c, 0x6e, 0x0c, 0xf9, 0x90, 0x9b, 0xa3, 0xaf, 0x4f,
-	0xd9, 0xbf, 0x8f, 0x09, 0x97, 0x8c, 0xcb, 0xbe, 0x0d, 0xd8, 0x8b, 0x0d, 0x35, 0xbf, 0x00, 0x58,
-	0x3e, 0xc1, 0x02, 0x33, 0x89, 0x42, 0x88, 0x18, 0x9e, 0xf6, 0x09, 0x8f, 0x63, 0xac, 0xa8, 0xc0,
-	0x71, 0x3f, 0x95, 0xd4, 0x01, 0x0d, 0xd0, 0xaa, 0x76, 0x9f, 0x5d, 0xde, 0x6c, 0x17, 0x7e, 0xdc,
-	0x6c, 0x6f, 0x59, 0xb0, 0x0c, 0xdf, 0x79, 0x11, 0xf7, 0x19, 0x56, 0x23, 0xef, 0x98, 0x0e, 0x31,
-	0x99, 0x1d, 0x52, 0x72, 0x7d, 0xd1, 0x86, 0x19, 0xf7, 0x21, 0x25, 0x9f, 0x6e, 0xcf, 0x77, 0x40,
-	0xf0, 0x90, 0xe1, 0xe9, 0xc1, 0x6f, 0xc2, 0x53, 0x49, 0xd1, 0x1e, 0xac, 0xdb, 0x2a, 0x89, 0x4c,
-	0x19, 0x15, 0xb2, 0x3f, 0xa6, 0x42, 0x17, 0x12, 0xce, 0x4a, 0x03, 0xb4, 0x6a, 0xc1, 0xba, 0x41,
-	0x64, 0xc1, 0x13, 0x2a, 0x4e, 0x25, 0x15, 0xcf, 0xeb, 0x1f, 0x6e, 0xcf, 0x77, 0xd6, 0x96, 0xac,
-	0xb1, 0x92, 0x9b, 0x5f, 0x01, 0x2c, 0x1d, 0x47, 0x34, 0x41, 0x75, 0x58, 0x1e, 0xf1, 0x38, 0xa4,
-	0xc2, 0xea, 0x0d, 0xb2, 0x1b, 0x3a, 0x80, 0x65, 0xcc, 0xb4, 0x83, 0x86, 0xbd, 0xda, 0xdd, 0xcd,
-	0xfa, 0x78, 0xf4, 0x77, 0x1f, 0xbd, 0x44, 0x2d, 0x75, 0xd0, 0x4b, 0x54, 0x90, 0x41, 0xd1, 0x1b,
-	0xf8, 0x40, 0xc6, 0x58, 0x8e, 0xfa, 0x67, 0x02, 0x13, 0x15, 0xf1, 0xc4, 0x29, 0x1a, 0xb2, 0x4e,
-	0x6e, 0x53, 0x82, 0x9a, 0x21, 0x3a, 0xca, 0x78, 0x9a, 0x9f, 0x01, 0x84, 0x5a, 0x7f, 0x40, 0x09,
-	0x17, 0xe1, 0x92, 0x5a, 0x70, 0x9f, 0x6a, 0x57, 0xee, 0x49, 0xed, 0xb7, 0x22, 0xac, 0xec, 0xdb,
-	0x85, 0x44, 0x4f, 0x60, 0xc9, 0x0c, 0xcd, 0x0a, 0x75, 0xae, 0x2f, 0xda, 0x1b, 0x19, 0x70, 0x3f,
-	0x0c, 0x05, 0x95, 0xf2, 0xb5, 0x12, 0x51, 0x32, 0x0c, 0x4c, 0x16, 0x7a, 0x05, 0xe1, 0xdd, 0x5a,
-	0xfd, 0xcb, 0x28, 0x96, 0xe0, 0xda, 0xa5, 0x38, 0x7a, 0x9f, 0x46, 0x61, 0x36, 0x86, 0x7c, 0x2e,
-	0x59, 0x28, 0x7a, 0x01, 0x4b, 0x67, 0x82, 0x52, 0xa7, 0x94, 0x9f, 0xc2, 0x00, 0xd1, 0x11, 0xfc,
-	0x4f, 0xef, 0x71, 0x1c, 0xd1, 0xc4, 0x59, 0xcd, 0x4f, 0x52, 0x61, 0x78, 0x6a, 0x36, 0xb7, 0x07,
-	0xab, 0xc6, 0x65, 0x3c, 0x88, 0xa9, 0x53, 0xce, 0x4f, 0x74, 0x87, 0x46, 0x3e, 0x5c, 0xd5, 0x72,
-	0xa4, 0x53, 0x69, 0x14, 0x5b, 0xff, 0x3f, 0x5d, 0xf7, 0xfe, 0x78, 0x2e, 0x3c, 0x5d, 0xae, 0x5b,
-	0xd2, 0xdc, 0x81, 0xcd, 0xeb, 0xbe, 0xbc, 0x9c, 0xbb, 0xe0, 0x6a, 0xee, 0x82, 0x9f, 0x73, 0x17,
-	0x7c, 0x5c, 0xb8, 0x85, 0xab, 0x85, 0x5b, 0xf8, 0xbe, 0x70, 0x0b, 0x6f, 0x77, 0x87, 0x91, 0x1a,
-	0xa5, 0x03, 0x8f, 0x70, 0xe6, 0x6b, 0x96, 0xb6, 0xa4, 0x24, 0x15, 0x91, 0x9a, 0x99, 0x9b, 0x3f,
-	0xcd, 0x3e, 0x43, 0x35, 0x1b, 0x53, 0x39, 0x28, 0x9b, 0xa7, 0x64, 0xef, 0x57, 0x00, 0x00, 0x00,
-	0xff, 0xff, 0x32, 0x61, 0x7d, 0x2d, 0xbc, 0x04, 0x00, 0x00,
+	// 1125 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xb4, 0x56, 0x4d, 0x4f, 0x1b, 0x47,
+	0x18, 0xf6, 0xda, 0x8b, 0x63, 0x86, 0x90, 0x9a, 0x81, 0x20, 0xc7, 0x08, 0xdb, 0xf8, 0x84, 0x48,
+	0xb1, 0x0b, 0xa9, 0xaa, 0x7e, 0x1c, 0x90, 0x8d, 0xa1, 0x71, 0x4b, 0xc0, 0x5a, 0xe3, 0xaa, 0xed,
+	0xc5, 0x1a, 0xef, 0x0e, 0xeb, 0x15, 0xbb, 0x3b, 0xce, 0xcc, 0x2c, 0x85, 0x7f, 0x50, 0x71, 0xe2,
+	0x0f, 0x70, 0xea, 0xa5, 0xc7, 0x1c, 0xf8, 0x09, 0x3d, 0x44, 0x3d, 0xa5, 0xf4, 0x52, 0xb5, 0x55,
+	0x5a, 0xc1, 0x21, 0x7f, 0xa3, 0x9a, 0x0f, 0x8c, 0x31, 0xea, 0x07, 0x56, 0x7a, 0xb1, 0x76, 0xe6,
+	0x7d, 0x9f, 0x67, 0xe6, 0x9d, 0xe7, 0xfd, 0x30, 0x98, 0x0b, 0x30, 0xeb, 0x96, 0x0f, 0x50, 0xe4,
+	0xf3, 0xf2, 0xc1, 0x4a, 0x19, 0xd9, 0x36, 0x89, 0x42, 0x5e, 0xea, 0x51, 0xc2, 0x09, 0x9c, 0x14,
+	0xc6, 0x92, 0x34, 0x96, 0x0e, 0x56, 0xb2, 0x53, 0x28, 0xf0, 0x42, 0x52, 0x96, 0xbf, 0xca, 0x23,
+	0x3b, 0xe3, 0x12, 0x97, 0xc8, 0xcf, 0xb2, 0xf8, 0xd2, 0xbb, 0x8f, 0x6c, 0xc2, 0x02, 0xc2, 0xda,
+	0xca, 0xa0, 0x16, 0xda, 0x94, 0x77, 0x09, 0x71, 0x7d, 0x5c, 0x96, 0xab, 0x4e, 0xb4, 0x57, 0xe6,
+	0x5e, 0x80, 0x19, 0x47, 0x41, 0x4f, 0x39, 0x14, 0x7f, 0x48, 0x80, 0x64, 0x03, 0x51, 0x14, 0x30,
+	0xe8, 0x00, 0x18, 0xa0, 0xc3, 0xb6, 0x4d, 0x7c, 0x1f, 0x71, 0x4c, 0x91, 0xdf, 0x8e, 0x18, 0xce,
+	0x18, 0x05, 0x63, 0x71, 0xbc, 0xfa, 0xc1, 0xcb, 0xd7, 0xf9, 0xd8, 0xaf, 0xaf, 0xf3, 0x73, 0x8a,
+	0x9d, 0x39, 0xfb, 0x25, 0x8f, 0x94, 0x03, 0xc4, 0xbb, 0xa5, 0x2d, 0xec, 0x22, 0xfb, 0xa8, 0x86,
+	0xed, 0xf3, 0xb3, 0x65, 0xa0, 0x0f, 0xaf, 0x61, 0xfb, 0xfb, 0x37, 0x2f, 0x96, 0x0c, 0x2b, 0x1d,
+	0xa0, 0xc3, 0xf5, 0x3e, 0x61, 0x8b, 0x61, 0xf8, 0x04, 0xcc, 0xaa, 0x53, 0x42, 0x16, 0x05, 0x98,
+	0xb2, 0x76, 0x0f, 0x53, 0x71, 0x10, 0xcd, 0xc4, 0x0b, 0xc6, 0xe2, 0xa4, 0x35, 0x2d, 0x11, 0xda,
+	0xd8, 0xc0, 0xb4, 0xc5, 0x30, 0x85, 0x9f, 0x81, 0xa2, 0x00, 0x1d, 0x20, 0xdf, 0x73, 0x10, 0x27,
+	0x1a, 0xc5, 0x38, 0xda, 0xf7, 0x42, 0xb7, 0xad, 0x5f, 0x31, 0x93, 0x90, 0x04, 0xb9, 0x00, 0x1d,
+	0x7e, 0xd1, 0x77, 0x6c, 0x60, 0xda, 0x54, 0x6e, 0x15, 0xe5, 0x05, 0x3f, 0x02, 0x8f, 0x04, 0x17,
+	0xc3, 0x9c, 0xfb, 0x38, 0xc0, 0x21, 0x57, 0x64, 0x1d, 0x9f, 0xd8, 0xfb, 0x19, 0x53, 0x52, 0x88,
+	0x1b, 0x36, 0xaf, 0xed, 0x0d, 0x4c, 0xab, 0xc2, 0x0a, 0x57, 0xc1, 0x43, 0x9f, 0xd8, 0xc8, 0xef,
+	0x9f, 0x8c, 0x43, 0xd4, 0xf1, 0xb1, 0x93, 0x19, 0x2b, 0x18, 0x8b, 0x29, 0x6b, 0x5a, 0x1a, 0xf5,
+	0x71, 0x1b, 0xca, 0x04, 0xb7, 0xc0, 0x14, 0xf3, 0x11, 0xeb, 0xb6, 0x1d, 0xcc, 0xb8, 0x17, 0x22,
+	0xee, 0x91, 0x30, 0x93, 0x2c, 0x18, 0x8b, 0x0f, 0x56, 0xf3, 0xa5, 0x1b, 0x82, 0x97, 0x9a, 0xc2,
+	0xaf, 0x76, 0xed, 0x66, 0xa5, 0xd9, 0xd0, 0xce, 0xc7, 0xb3, 0xc7, 0x6f, 0x5e, 0x2c, 0x4d, 0x0d,
+	0x24, 0x91, 0xd2, 0xae, 0xf8, 0xbb, 0x01, 0xcc, 0x2d, 0x0f, 0x87, 0x70, 0x16, 0x24, 0xbb, 0xc4,
+	0x77, 0x30, 0x55, 0xc2, 0x59, 0x7a, 0x05, 0xd7, 0x41, 0x12, 0x05, 0xf2, 0x95, 0xe2, 0x52, 0xd0,
+	0xc7, 0x5a, 0xd0, 0x87, 0xb7, 0x05, 0xad, 0x87, 0x7c, 0x40, 0xca, 0x7a, 0xc8, 0x2d, 0x0d, 0x85,
+	0x5f, 0x82, 0x07, 0x2a, 0x96, 0x3d, 0x8a, 0x6c, 0x19, 0x48, 0x42, 0x92, 0xad, 0xdc, 0x39, 0x3b,
+	0xac, 0x49, 0x49, 0xb4, 0xa9, 0x79, 0xe0, 0x3c, 0x00, 0x4a, 0x10, 0xa7, 0x8d, 0xb8, 0x54, 0xc1,
+	0xb4, 0xc6, 0xf5, 0x4e, 0x85, 0x17, 0x7f, 0x34, 0x00, 0x10, 0xe1, 0x59, 0xd8, 0x26, 0xd4, 0x19,
+	0x08, 0xc6, 0x78, 0x9b, 0xc1, 0xc4, 0xff, 0x97, 0x60, 0x12, 0xc3, 0xc1, 0x9c, 0x9b, 0xe0, 0xde,
+	0x55, 0x32, 0xbe, 0x0b, 0x4c, 0x99, 0xfb, 0x2a, 0x8e, 0xcc, 0xf9, 0xd9, 0xf2, 0x8c, 0xe6, 0xad,
+	0x38, 0x0e, 0xc5, 0x8c, 0x35, 0x39, 0xf5, 0x42, 0xd7, 0x92, 0x5e, 0xf0, 0x73, 0x00, 0xae, 0xab,
+	0x73, 0x14, 0x21, 0x07, 0xe0, 0xe2, 0x11, 0x7d, 0xef, 0x79, 0xe4, 0x39, 0x5a, 0xc4, 0xbb, 0x3d,
+	0xa2, 0x82, 0xc2, 0x35, 0x60, 0xee, 0x51, 0x8c, 0xa5, 0x62, 0x77, 0xa4, 0x90, 0x40, 0xb8, 0x09,
+	0x52, 0xa2, 0x1a, 0x7d, 0x0f, 0x87, 0xb2, 0x8a, 0xee, 0x48, 0x72, 0x2f, 0x40, 0x87, 0x32, 0xef,
+	0xeb, 0x60, 0x5c, 0x8a, 0x20, 0x8a, 0x4e, 0x96, 0xd7, 0x1d, 0x89, 0xae, 0xd1, 0xb0, 0x0c, 0xc6,
+	0xc4, 0x75, 0x58, 0xe6, 0x5e, 0x21, 0xb1, 0x38, 0xb1, 0x3a, 0x3d, 0x54, 0xa5, 0xe2, 0xb8, 0xaa,
+	0x29, 0xb8, 0x2d, 0xe5, 0x07, 0x2b, 0xe0, 0x9d, 0xe1, 0x56, 0x94, 0xfa, 0x17, 0x3d, 0x1f, 0xb0,
+	0x9b, 0x4d, 0x69, 0x0d, 0x98, 0x0e, 0xee, 0xf0, 0xcc, 0xf8, 0x08, 0xef, 0x28, 0x80, 0xc5, 0x63,
+	0x03, 0x98, 0x35, 0xdc, 0xe1, 0x6f, 0xa7, 0x36, 0xb2, 0x20, 0xb5, 0x87, 0x3c, 0x3f, 0xa2, 0x98,
+	0xe9, 0xb6, 0xdc, 0x5f, 0xc3, 0x05, 0x70, 0x9f, 0x62, 0x4e, 0x8f, 0xda, 0x5d, 0xec, 0xb9, 0x5d,
+	0x95, 0xdf, 0x09, 0x6b, 0x42, 0xee, 0x3d, 0x95, 0x5b, 0xc5, 0x9f, 0x44, 0x37, 0x22, 0x8c, 0x09,
+	0x1e, 0x86, 0x9f, 0x47, 0x38, 0xb4, 0xd5, 0x20, 0x31, 0xad, 0xfe, 0x7a, 0xa0, 0x53, 0xc5, 0xff,
+	0xa6, 0x53, 0x25, 0x46, 0x0f, 0x40, 0x90, 0xab, 0xeb, 0x99, 0xf2, 0x7a, 0x7a, 0x05, 0x3f, 0x04,
+	0xa6, 0x98, 0x80, 0x32, 0xd5, 0x26, 0x56, 0xb3, 0x25, 0x35, 0x1e, 0x4b, 0x57, 0xe3, 0xb1, 0xb4,
+	0x7b, 0x35, 0x1e, 0xab, 0x29, 0x71, 0xec, 0xc9, 0x1f, 0x79, 0xc3, 0x92, 0x88, 0xe2, 0xcf, 0x06,
+	0x48, 0xee, 0x12, 0x8e, 0x7c, 0x26, 0xc4, 0xf2, 0x09, 0x1b, 0xe9, 0x81, 0x25, 0x50, 0x84, 0xd8,
+	0x89, 0x68, 0x88, 0x9d, 0x91, 0x9a, 0xb1, 0x82, 0x0a, 0x92, 0x1e, 0x21, 0x62, 0xfa, 0x8c, 0xf2,
+	0x4e, 0x0a, 0x5a, 0x3c, 0x31, 0xc0, 0x58, 0xf3, 0x1b, 0x8c, 0x7b, 0x70, 0x0d, 0x8c, 0xf7, 0xc7,
+	0xab, 0x8e, 0x6c, 0xe1, 0xfc, 0x6c, 0x79, 0x5e, 0x83, 0xfa, 0x13, 0xf5, 0x66, 0x1e, 0x5f, 0x63,
+	0xe0, 0x7b, 0x20, 0x69, 0x47, 0x94, 0x11, 0xad, 0xe7, 0x3f, 0x24, 0xbf, 0xf6, 0x83, 0x33, 0x60,
+	0x0c, 0xb9, 0xc8, 0x53, 0x53, 0x24, 0x65, 0xa9, 0x45, 0xf1, 0x13, 0x30, 0x21, 0x6f, 0xa4, 0x7b,
+	0xfd, 0x6c, 0x9f, 0x56, 0x5c, 0xea, 0xfe, 0x6d, 0x70, 0x7c, 0x10, 0xdc, 0x02, 0x93, 0x0d, 0x1c,
+	0x3a, 0x5e, 0xe8, 0xaa, 0xf9, 0x3d, 0x90, 0x08, 0xc6, 0x8d, 0x44, 0xb8, 0x6a, 0xbc, 0xf1, 0xff,
+	0xd2, 0x78, 0x97, 0x7e, 0x33, 0x40, 0x7a, 0x78, 0x3a, 0xc3, 0x2a, 0x98, 0x6f, 0x6e, 0x55, 0x9a,
+	0x4f, 0xdb, 0xb5, 0x8d, 0xe6, 0x6e, 0x7d, 0xbb, 0xb2, 0x5b, 0xdf, 0xd9, 0x6e, 0xb7, 0xb6, 0x9b,
+	0x8d, 0x8d, 0xf5, 0xfa, 0x66, 0x7d, 0xa3, 0x96, 0x8e, 0x65, 0xf3, 0xc7, 0xa7, 0x85, 0xb9, 0x61,
+	0x60, 0x2b, 0x64, 0x3d, 0x6c, 0x7b, 0x7b, 0x1e, 0x76, 0xe0, 0xfb, 0x60, 0xf6, 0x36, 0x47, 0xb5,
+	0x65, 0x6d, 0xa7, 0x8d, 0x6c, 0xe6, 0xf8, 0xb4, 0x30, 0x33, 0x0c, 0xae, 0x46, 0x34, 0x84, 0x9f,
+	0x82, 0xc2, 0x6d, 0xd4, 0xfa, 0xce, 0xb3, 0x67, 0xad, 0xed, 0xfa, 0xee, 0x57, 0xed, 0xc6, 0xce,
+	0xce, 0x56, 0x3a, 0x9e, 0x5d, 0x38, 0x3e, 0x2d, 0xcc, 0x0f, 0xe3, 0xd7, 0x49, 0x10, 0x44, 0xa1,
+	0xc7, 0x8f, 0x1a, 0x84, 0xf8, 0x59, 0xf3, 0xdb, 0xef, 0x72, 0xb1, 0xea, 0xc6, 0xcb, 0x8b, 0x9c,
+	0xf1, 0xea, 0x22, 0x67, 0xfc, 0x79, 0x91, 0x33, 0x4e, 0x2e, 0x73, 0xb1, 0x57, 0x97, 0xb9, 0xd8,
+	0x2f, 0x97, 0xb9, 0xd8, 0xd7, 0x8f, 0x5d, 0x8f, 0x77, 0xa3, 0x4e, 0xc9, 0x26, 0x41, 0x59, 0x74,
+	0xc1, 0x65, 0x86, 0xed, 0x88, 0x7a, 0xfc, 0x48, 0xae, 0xca, 0x87, 0xfa, 0x4f, 0x08, 0x3f, 0xea,
+	0x61, 0xd6, 0x49, 0xca, 0x2a, 0x7a, 0xf2, 0x57, 0x00, 0x00, 0x00, 0xff, 0xff, 0x2c, 0x09, 0x8a,
+	0xbe, 0xe4, 0x0a, 0x00, 0x00,
 }
 
 func (m *Params) Marshal() (dAtA []byte, err error) {
@@ -292,6 +774,31 @@ func (m *Params) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.SlashDestination != 0 {
+		i = encodeVarintAccount(dAtA, i, uint64(m.SlashDestination))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.LocalStakingEnabled {
+		i--
+		if m.LocalStakingEnabled {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.MaxSettlementsPerBlock != 0 {
+		i = encodeVarintAccount(dAtA, i, uint64(m.MaxSettlementsPerBlock))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.MaxValidatorsPerStakingAccount != 0 {
+		i = encodeVarintAccount(dAtA, i, uint64(m.MaxValidatorsPerStakingAccount))
+		i--
+		dAtA[i] = 0x18
+	}
 	if m.MaxConsumersPerUser != 0 {
 		i = encodeVarintAccount(dAtA, i, uint64(m.MaxConsumersPerUser))
 		i--
@@ -330,6 +837,11 @@ func (m *Lien) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.SettledAt != 0 {
+		i = encodeVarintAccount(dAtA, i, uint64(m.SettledAt))
+		i--
+		dAtA[i] = 0x20
+	}
 	{
 		size := m.SlashFraction.Size()
 		i -= size
@@ -380,6 +892,11 @@ func (m *LienRecord) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.SettledAt != 0 {
+		i = encodeVarintAccount(dAtA, i, uint64(m.SettledAt))
+		i--
+		dAtA[i] = 0x18
+	}
 	{
 		size := m.SlashFraction.Size()
 		i -= size
@@ -423,6 +940,23 @@ func (m *Account) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	{
+		size := m.Debt.Size()
+		i -= size
+		if _, err := m.Debt.MarshalTo(dAtA[i:]); err != nil {
+			return 0, err
+		}
+		i = encodeVarintAccount(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x4a
+	if len(m.StakingAccount) > 0 {
+		i -= len(m.StakingAccount)
+		copy(dAtA[i:], m.StakingAccount)
+		i = encodeVarintAccount(dAtA, i, uint64(len(m.StakingAccount)))
+		i--
+		dAtA[i] = 0x42
+	}
 	if len(m.Liens) > 0 {
 		for iNdEx := len(m.Liens) - 1; iNdEx >= 0; iNdEx-- {
 			{
@@ -497,6 +1031,282 @@ func (m *Account) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *Debt) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Debt) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Debt) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.RetryHeight != 0 {
+		i = encodeVarintAccount(dAtA, i, uint64(m.RetryHeight))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Failures != 0 {
+		i = encodeVarintAccount(dAtA, i, uint64(m.Failures))
+		i--
+		dAtA[i] = 0x10
+	}
+	{
+		size := m.Amount.Size()
+		i -= size
+		if _, err := m.Amount.MarshalTo(dAtA[i:]); err != nil {
+			return 0, err
+		}
+		i = encodeVarintAccount(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
+func (m *Loss) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Loss) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Loss) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	n1, err1 := github_com_cosmos_gogoproto_types.StdTimeMarshalTo(m.Time, dAtA[i-github_com_cosmos_gogoproto_types.SizeOfStdTime(m.Time):])
+	if err1 != nil {
+		return 0, err1
+	}
+	i -= n1
+	i = encodeVarintAccount(dAtA, i, uint64(n1))
+	i--
+	dAtA[i] = 0x2a
+	if m.Height != 0 {
+		i = encodeVarintAccount(dAtA, i, uint64(m.Height))
+		i--
+		dAtA[i] = 0x20
+	}
+	{
+		size := m.Amount.Size()
+		i -= size
+		if _, err := m.Amount.MarshalTo(dAtA[i:]); err != nil {
+			return 0, err
+		}
+		i = encodeVarintAccount(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x1a
+	if len(m.Holder) > 0 {
+		i -= len(m.Holder)
+		copy(dAtA[i:], m.Holder)
+		i = encodeVarintAccount(dAtA, i, uint64(len(m.Holder)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Sequence != 0 {
+		i = encodeVarintAccount(dAtA, i, uint64(m.Sequence))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Totals) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Totals) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Totals) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	{
+		size := m.Pooled.Size()
+		i -= size
+		if _, err := m.Pooled.MarshalTo(dAtA[i:]); err != nil {
+			return 0, err
+		}
+		i = encodeVarintAccount(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x1a
+	{
+		size := m.Burned.Size()
+		i -= size
+		if _, err := m.Burned.MarshalTo(dAtA[i:]); err != nil {
+			return 0, err
+		}
+		i = encodeVarintAccount(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x12
+	{
+		size := m.Lost.Size()
+		i -= size
+		if _, err := m.Lost.MarshalTo(dAtA[i:]); err != nil {
+			return 0, err
+		}
+		i = encodeVarintAccount(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
+func (m *Sweep) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Sweep) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Sweep) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Again {
+		i--
+		if m.Again {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Cursor) > 0 {
+		i -= len(m.Cursor)
+		copy(dAtA[i:], m.Cursor)
+		i = encodeVarintAccount(dAtA, i, uint64(len(m.Cursor)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Validator) > 0 {
+		i -= len(m.Validator)
+		copy(dAtA[i:], m.Validator)
+		i = encodeVarintAccount(dAtA, i, uint64(len(m.Validator)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *SweepRecord) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *SweepRecord) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *SweepRecord) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Again {
+		i--
+		if m.Again {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Cursor) > 0 {
+		i -= len(m.Cursor)
+		copy(dAtA[i:], m.Cursor)
+		i = encodeVarintAccount(dAtA, i, uint64(len(m.Cursor)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *PendingSettle) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *PendingSettle) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *PendingSettle) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.User) > 0 {
+		i -= len(m.User)
+		copy(dAtA[i:], m.User)
+		i = encodeVarintAccount(dAtA, i, uint64(len(m.User)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Height != 0 {
+		i = encodeVarintAccount(dAtA, i, uint64(m.Height))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
 func encodeVarintAccount(dAtA []byte, offset int, v uint64) int {
 	offset -= sovAccount(v)
 	base := offset
@@ -519,6 +1329,18 @@ func (m *Params) Size() (n int) {
 	if m.MaxConsumersPerUser != 0 {
 		n += 1 + sovAccount(uint64(m.MaxConsumersPerUser))
 	}
+	if m.MaxValidatorsPerStakingAccount != 0 {
+		n += 1 + sovAccount(uint64(m.MaxValidatorsPerStakingAccount))
+	}
+	if m.MaxSettlementsPerBlock != 0 {
+		n += 1 + sovAccount(uint64(m.MaxSettlementsPerBlock))
+	}
+	if m.LocalStakingEnabled {
+		n += 2
+	}
+	if m.SlashDestination != 0 {
+		n += 1 + sovAccount(uint64(m.SlashDestination))
+	}
 	return n
 }
 
@@ -536,6 +1358,9 @@ func (m *Lien) Size() (n int) {
 	n += 1 + l + sovAccount(uint64(l))
 	l = m.SlashFraction.Size()
 	n += 1 + l + sovAccount(uint64(l))
+	if m.SettledAt != 0 {
+		n += 1 + sovAccount(uint64(m.SettledAt))
+	}
 	return n
 }
 
@@ -549,6 +1374,9 @@ func (m *LienRecord) Size() (n int) {
 	n += 1 + l + sovAccount(uint64(l))
 	l = m.SlashFraction.Size()
 	n += 1 + l + sovAccount(uint64(l))
+	if m.SettledAt != 0 {
+		n += 1 + sovAccount(uint64(m.SettledAt))
+	}
 	return n
 }
 
@@ -577,6 +1405,119 @@ func (m *Account) Size() (n int) {
 			l = e.Size()
 			n += 1 + l + sovAccount(uint64(l))
 		}
+	}
+	l = len(m.StakingAccount)
+	if l > 0 {
+		n += 1 + l + sovAccount(uint64(l))
+	}
+	l = m.Debt.Size()
+	n += 1 + l + sovAccount(uint64(l))
+	return n
+}
+
+func (m *Debt) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.Amount.Size()
+	n += 1 + l + sovAccount(uint64(l))
+	if m.Failures != 0 {
+		n += 1 + sovAccount(uint64(m.Failures))
+	}
+	if m.RetryHeight != 0 {
+		n += 1 + sovAccount(uint64(m.RetryHeight))
+	}
+	return n
+}
+
+func (m *Loss) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Sequence != 0 {
+		n += 1 + sovAccount(uint64(m.Sequence))
+	}
+	l = len(m.Holder)
+	if l > 0 {
+		n += 1 + l + sovAccount(uint64(l))
+	}
+	l = m.Amount.Size()
+	n += 1 + l + sovAccount(uint64(l))
+	if m.Height != 0 {
+		n += 1 + sovAccount(uint64(m.Height))
+	}
+	l = github_com_cosmos_gogoproto_types.SizeOfStdTime(m.Time)
+	n += 1 + l + sovAccount(uint64(l))
+	return n
+}
+
+func (m *Totals) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.Lost.Size()
+	n += 1 + l + sovAccount(uint64(l))
+	l = m.Burned.Size()
+	n += 1 + l + sovAccount(uint64(l))
+	l = m.Pooled.Size()
+	n += 1 + l + sovAccount(uint64(l))
+	return n
+}
+
+func (m *Sweep) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Validator)
+	if l > 0 {
+		n += 1 + l + sovAccount(uint64(l))
+	}
+	l = len(m.Cursor)
+	if l > 0 {
+		n += 1 + l + sovAccount(uint64(l))
+	}
+	if m.Again {
+		n += 2
+	}
+	return n
+}
+
+func (m *SweepRecord) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Cursor)
+	if l > 0 {
+		n += 1 + l + sovAccount(uint64(l))
+	}
+	if m.Again {
+		n += 2
+	}
+	return n
+}
+
+func (m *PendingSettle) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Height != 0 {
+		n += 1 + sovAccount(uint64(m.Height))
+	}
+	l = len(m.User)
+	if l > 0 {
+		n += 1 + l + sovAccount(uint64(l))
 	}
 	return n
 }
@@ -665,6 +1606,83 @@ func (m *Params) Unmarshal(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.MaxConsumersPerUser |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MaxValidatorsPerStakingAccount", wireType)
+			}
+			m.MaxValidatorsPerStakingAccount = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAccount
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.MaxValidatorsPerStakingAccount |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MaxSettlementsPerBlock", wireType)
+			}
+			m.MaxSettlementsPerBlock = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAccount
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.MaxSettlementsPerBlock |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field LocalStakingEnabled", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAccount
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.LocalStakingEnabled = bool(v != 0)
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field SlashDestination", wireType)
+			}
+			m.SlashDestination = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAccount
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.SlashDestination |= SlashDestination(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}
@@ -819,6 +1837,25 @@ func (m *Lien) Unmarshal(dAtA []byte) error {
 				return err
 			}
 			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field SettledAt", wireType)
+			}
+			m.SettledAt = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAccount
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.SettledAt |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := skipAccount(dAtA[iNdEx:])
@@ -937,6 +1974,25 @@ func (m *LienRecord) Unmarshal(dAtA []byte) error {
 				return err
 			}
 			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field SettledAt", wireType)
+			}
+			m.SettledAt = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAccount
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.SettledAt |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := skipAccount(dAtA[iNdEx:])
@@ -1222,6 +2278,872 @@ func (m *Account) Unmarshal(dAtA []byte) error {
 			if err := m.Liens[len(m.Liens)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
+			iNdEx = postIndex
+		case 8:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field StakingAccount", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAccount
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthAccount
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAccount
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.StakingAccount = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 9:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Debt", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAccount
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthAccount
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAccount
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Debt.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipAccount(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthAccount
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Debt) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowAccount
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Debt: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Debt: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Amount", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAccount
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthAccount
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAccount
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Amount.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Failures", wireType)
+			}
+			m.Failures = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAccount
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Failures |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field RetryHeight", wireType)
+			}
+			m.RetryHeight = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAccount
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.RetryHeight |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipAccount(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthAccount
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Loss) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowAccount
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Loss: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Loss: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Sequence", wireType)
+			}
+			m.Sequence = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAccount
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Sequence |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Holder", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAccount
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthAccount
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAccount
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Holder = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Amount", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAccount
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthAccount
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAccount
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Amount.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Height", wireType)
+			}
+			m.Height = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAccount
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Height |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Time", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAccount
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthAccount
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthAccount
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := github_com_cosmos_gogoproto_types.StdTimeUnmarshal(&m.Time, dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipAccount(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthAccount
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Totals) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowAccount
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Totals: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Totals: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Lost", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAccount
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthAccount
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAccount
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Lost.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Burned", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAccount
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthAccount
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAccount
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Burned.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pooled", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAccount
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthAccount
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAccount
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Pooled.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipAccount(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthAccount
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Sweep) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowAccount
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Sweep: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Sweep: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Validator", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAccount
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthAccount
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAccount
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Validator = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Cursor", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAccount
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthAccount
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAccount
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Cursor = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Again", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAccount
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Again = bool(v != 0)
+		default:
+			iNdEx = preIndex
+			skippy, err := skipAccount(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthAccount
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *SweepRecord) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowAccount
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: SweepRecord: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: SweepRecord: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Cursor", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAccount
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthAccount
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAccount
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Cursor = append(m.Cursor[:0], dAtA[iNdEx:postIndex]...)
+			if m.Cursor == nil {
+				m.Cursor = []byte{}
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Again", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAccount
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Again = bool(v != 0)
+		default:
+			iNdEx = preIndex
+			skippy, err := skipAccount(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthAccount
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *PendingSettle) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowAccount
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: PendingSettle: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: PendingSettle: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Height", wireType)
+			}
+			m.Height = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAccount
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Height |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field User", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAccount
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthAccount
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAccount
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.User = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
 		default:
 			iNdEx = preIndex

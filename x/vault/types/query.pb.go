@@ -5,12 +5,17 @@ package types
 
 import (
 	context "context"
+	cosmossdk_io_math "cosmossdk.io/math"
 	fmt "fmt"
 	_ "github.com/cosmos/cosmos-proto"
+	github_com_cosmos_cosmos_sdk_types "github.com/cosmos/cosmos-sdk/types"
+	types1 "github.com/cosmos/cosmos-sdk/types"
 	query "github.com/cosmos/cosmos-sdk/types/query"
 	_ "github.com/cosmos/gogoproto/gogoproto"
 	grpc1 "github.com/cosmos/gogoproto/grpc"
 	proto "github.com/cosmos/gogoproto/proto"
+	_ "github.com/cosmos/gogoproto/types"
+	github_com_cosmos_gogoproto_types "github.com/cosmos/gogoproto/types"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	grpc "google.golang.org/grpc"
 	codes "google.golang.org/grpc/codes"
@@ -18,12 +23,14 @@ import (
 	io "io"
 	math "math"
 	math_bits "math/bits"
+	time "time"
 )
 
 // Reference imports to suppress errors if they are not otherwise used.
 var _ = proto.Marshal
 var _ = fmt.Errorf
 var _ = math.Inf
+var _ = time.Kitchen
 
 // This is a compile-time assertion to ensure that this generated file
 // is compatible with the proto package it is being compiled against.
@@ -415,6 +422,533 @@ func (m *QueryLiensResponse) GetPagination() *query.PageResponse {
 	return nil
 }
 
+// LocalUnbonding is local stake on its way back.
+type LocalUnbonding struct {
+	Amount         cosmossdk_io_math.Int `protobuf:"bytes,1,opt,name=amount,proto3,customtype=cosmossdk.io/math.Int" json:"amount"`
+	CompletionTime time.Time             `protobuf:"bytes,2,opt,name=completion_time,json=completionTime,proto3,stdtime" json:"completion_time"`
+}
+
+func (m *LocalUnbonding) Reset()         { *m = LocalUnbonding{} }
+func (m *LocalUnbonding) String() string { return proto.CompactTextString(m) }
+func (*LocalUnbonding) ProtoMessage()    {}
+func (*LocalUnbonding) Descriptor() ([]byte, []int) {
+	return fileDescriptor_f5f07cf8435f1320, []int{8}
+}
+func (m *LocalUnbonding) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *LocalUnbonding) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_LocalUnbonding.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *LocalUnbonding) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_LocalUnbonding.Merge(m, src)
+}
+func (m *LocalUnbonding) XXX_Size() int {
+	return m.Size()
+}
+func (m *LocalUnbonding) XXX_DiscardUnknown() {
+	xxx_messageInfo_LocalUnbonding.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_LocalUnbonding proto.InternalMessageInfo
+
+func (m *LocalUnbonding) GetCompletionTime() time.Time {
+	if m != nil {
+		return m.CompletionTime
+	}
+	return time.Time{}
+}
+
+// LocalStake is a user's local stake with one validator.
+type LocalStake struct {
+	Validator string `protobuf:"bytes,1,opt,name=validator,proto3" json:"validator,omitempty"`
+	// status and jailed are the validator's.
+	Status string `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
+	Jailed bool   `protobuf:"varint,3,opt,name=jailed,proto3" json:"jailed,omitempty"`
+	// amount is what is delegated, unbonding not included.
+	Amount    cosmossdk_io_math.Int `protobuf:"bytes,4,opt,name=amount,proto3,customtype=cosmossdk.io/math.Int" json:"amount"`
+	Unbonding []LocalUnbonding      `protobuf:"bytes,5,rep,name=unbonding,proto3" json:"unbonding"`
+	// rewards can be withdrawn now.
+	Rewards github_com_cosmos_cosmos_sdk_types.Coins `protobuf:"bytes,6,rep,name=rewards,proto3,castrepeated=github.com/cosmos/cosmos-sdk/types.Coins" json:"rewards"`
+}
+
+func (m *LocalStake) Reset()         { *m = LocalStake{} }
+func (m *LocalStake) String() string { return proto.CompactTextString(m) }
+func (*LocalStake) ProtoMessage()    {}
+func (*LocalStake) Descriptor() ([]byte, []int) {
+	return fileDescriptor_f5f07cf8435f1320, []int{9}
+}
+func (m *LocalStake) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *LocalStake) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_LocalStake.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *LocalStake) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_LocalStake.Merge(m, src)
+}
+func (m *LocalStake) XXX_Size() int {
+	return m.Size()
+}
+func (m *LocalStake) XXX_DiscardUnknown() {
+	xxx_messageInfo_LocalStake.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_LocalStake proto.InternalMessageInfo
+
+func (m *LocalStake) GetValidator() string {
+	if m != nil {
+		return m.Validator
+	}
+	return ""
+}
+
+func (m *LocalStake) GetStatus() string {
+	if m != nil {
+		return m.Status
+	}
+	return ""
+}
+
+func (m *LocalStake) GetJailed() bool {
+	if m != nil {
+		return m.Jailed
+	}
+	return false
+}
+
+func (m *LocalStake) GetUnbonding() []LocalUnbonding {
+	if m != nil {
+		return m.Unbonding
+	}
+	return nil
+}
+
+func (m *LocalStake) GetRewards() github_com_cosmos_cosmos_sdk_types.Coins {
+	if m != nil {
+		return m.Rewards
+	}
+	return nil
+}
+
+// QueryLocalStakeRequest pages through one user's local stake.
+type QueryLocalStakeRequest struct {
+	User       string             `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	Pagination *query.PageRequest `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QueryLocalStakeRequest) Reset()         { *m = QueryLocalStakeRequest{} }
+func (m *QueryLocalStakeRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryLocalStakeRequest) ProtoMessage()    {}
+func (*QueryLocalStakeRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_f5f07cf8435f1320, []int{10}
+}
+func (m *QueryLocalStakeRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryLocalStakeRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryLocalStakeRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryLocalStakeRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryLocalStakeRequest.Merge(m, src)
+}
+func (m *QueryLocalStakeRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryLocalStakeRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryLocalStakeRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryLocalStakeRequest proto.InternalMessageInfo
+
+func (m *QueryLocalStakeRequest) GetUser() string {
+	if m != nil {
+		return m.User
+	}
+	return ""
+}
+
+func (m *QueryLocalStakeRequest) GetPagination() *query.PageRequest {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
+// QueryLocalStakeResponse holds one page of local stake.
+type QueryLocalStakeResponse struct {
+	Stakes     []LocalStake        `protobuf:"bytes,1,rep,name=stakes,proto3" json:"stakes"`
+	Pagination *query.PageResponse `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QueryLocalStakeResponse) Reset()         { *m = QueryLocalStakeResponse{} }
+func (m *QueryLocalStakeResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryLocalStakeResponse) ProtoMessage()    {}
+func (*QueryLocalStakeResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_f5f07cf8435f1320, []int{11}
+}
+func (m *QueryLocalStakeResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryLocalStakeResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryLocalStakeResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryLocalStakeResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryLocalStakeResponse.Merge(m, src)
+}
+func (m *QueryLocalStakeResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryLocalStakeResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryLocalStakeResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryLocalStakeResponse proto.InternalMessageInfo
+
+func (m *QueryLocalStakeResponse) GetStakes() []LocalStake {
+	if m != nil {
+		return m.Stakes
+	}
+	return nil
+}
+
+func (m *QueryLocalStakeResponse) GetPagination() *query.PageResponse {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
+// QueryLossesRequest pages through one user's losses.
+type QueryLossesRequest struct {
+	User       string             `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	Pagination *query.PageRequest `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QueryLossesRequest) Reset()         { *m = QueryLossesRequest{} }
+func (m *QueryLossesRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryLossesRequest) ProtoMessage()    {}
+func (*QueryLossesRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_f5f07cf8435f1320, []int{12}
+}
+func (m *QueryLossesRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryLossesRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryLossesRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryLossesRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryLossesRequest.Merge(m, src)
+}
+func (m *QueryLossesRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryLossesRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryLossesRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryLossesRequest proto.InternalMessageInfo
+
+func (m *QueryLossesRequest) GetUser() string {
+	if m != nil {
+		return m.User
+	}
+	return ""
+}
+
+func (m *QueryLossesRequest) GetPagination() *query.PageRequest {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
+// QueryLossesResponse holds one page of losses.
+type QueryLossesResponse struct {
+	Losses     []Loss              `protobuf:"bytes,1,rep,name=losses,proto3" json:"losses"`
+	Pagination *query.PageResponse `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QueryLossesResponse) Reset()         { *m = QueryLossesResponse{} }
+func (m *QueryLossesResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryLossesResponse) ProtoMessage()    {}
+func (*QueryLossesResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_f5f07cf8435f1320, []int{13}
+}
+func (m *QueryLossesResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryLossesResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryLossesResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryLossesResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryLossesResponse.Merge(m, src)
+}
+func (m *QueryLossesResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryLossesResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryLossesResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryLossesResponse proto.InternalMessageInfo
+
+func (m *QueryLossesResponse) GetLosses() []Loss {
+	if m != nil {
+		return m.Losses
+	}
+	return nil
+}
+
+func (m *QueryLossesResponse) GetPagination() *query.PageResponse {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
+// QuerySweepsRequest pages through the users whose settle is retried.
+type QuerySweepsRequest struct {
+	Pagination *query.PageRequest `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QuerySweepsRequest) Reset()         { *m = QuerySweepsRequest{} }
+func (m *QuerySweepsRequest) String() string { return proto.CompactTextString(m) }
+func (*QuerySweepsRequest) ProtoMessage()    {}
+func (*QuerySweepsRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_f5f07cf8435f1320, []int{14}
+}
+func (m *QuerySweepsRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QuerySweepsRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QuerySweepsRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QuerySweepsRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QuerySweepsRequest.Merge(m, src)
+}
+func (m *QuerySweepsRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QuerySweepsRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QuerySweepsRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QuerySweepsRequest proto.InternalMessageInfo
+
+func (m *QuerySweepsRequest) GetPagination() *query.PageRequest {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
+// QuerySweepsResponse holds the first sweeps under way, at most a hundred, and one page of the users to be settled again.
+type QuerySweepsResponse struct {
+	Sweeps     []Sweep             `protobuf:"bytes,1,rep,name=sweeps,proto3" json:"sweeps"`
+	Pending    []PendingSettle     `protobuf:"bytes,2,rep,name=pending,proto3" json:"pending"`
+	Pagination *query.PageResponse `protobuf:"bytes,3,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QuerySweepsResponse) Reset()         { *m = QuerySweepsResponse{} }
+func (m *QuerySweepsResponse) String() string { return proto.CompactTextString(m) }
+func (*QuerySweepsResponse) ProtoMessage()    {}
+func (*QuerySweepsResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_f5f07cf8435f1320, []int{15}
+}
+func (m *QuerySweepsResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QuerySweepsResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QuerySweepsResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QuerySweepsResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QuerySweepsResponse.Merge(m, src)
+}
+func (m *QuerySweepsResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QuerySweepsResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QuerySweepsResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QuerySweepsResponse proto.InternalMessageInfo
+
+func (m *QuerySweepsResponse) GetSweeps() []Sweep {
+	if m != nil {
+		return m.Sweeps
+	}
+	return nil
+}
+
+func (m *QuerySweepsResponse) GetPending() []PendingSettle {
+	if m != nil {
+		return m.Pending
+	}
+	return nil
+}
+
+func (m *QuerySweepsResponse) GetPagination() *query.PageResponse {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
+// QueryTotalsRequest asks for the totals.
+type QueryTotalsRequest struct {
+}
+
+func (m *QueryTotalsRequest) Reset()         { *m = QueryTotalsRequest{} }
+func (m *QueryTotalsRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryTotalsRequest) ProtoMessage()    {}
+func (*QueryTotalsRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_f5f07cf8435f1320, []int{16}
+}
+func (m *QueryTotalsRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryTotalsRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryTotalsRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryTotalsRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryTotalsRequest.Merge(m, src)
+}
+func (m *QueryTotalsRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryTotalsRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryTotalsRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryTotalsRequest proto.InternalMessageInfo
+
+// QueryTotalsResponse holds the totals.
+type QueryTotalsResponse struct {
+	Totals Totals `protobuf:"bytes,1,opt,name=totals,proto3" json:"totals"`
+}
+
+func (m *QueryTotalsResponse) Reset()         { *m = QueryTotalsResponse{} }
+func (m *QueryTotalsResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryTotalsResponse) ProtoMessage()    {}
+func (*QueryTotalsResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_f5f07cf8435f1320, []int{17}
+}
+func (m *QueryTotalsResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryTotalsResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryTotalsResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryTotalsResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryTotalsResponse.Merge(m, src)
+}
+func (m *QueryTotalsResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryTotalsResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryTotalsResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryTotalsResponse proto.InternalMessageInfo
+
+func (m *QueryTotalsResponse) GetTotals() Totals {
+	if m != nil {
+		return m.Totals
+	}
+	return Totals{}
+}
+
 func init() {
 	proto.RegisterType((*QueryParamsRequest)(nil), "mesh.vault.v1.QueryParamsRequest")
 	proto.RegisterType((*QueryParamsResponse)(nil), "mesh.vault.v1.QueryParamsResponse")
@@ -424,51 +958,94 @@ func init() {
 	proto.RegisterType((*QueryAccountsResponse)(nil), "mesh.vault.v1.QueryAccountsResponse")
 	proto.RegisterType((*QueryLiensRequest)(nil), "mesh.vault.v1.QueryLiensRequest")
 	proto.RegisterType((*QueryLiensResponse)(nil), "mesh.vault.v1.QueryLiensResponse")
+	proto.RegisterType((*LocalUnbonding)(nil), "mesh.vault.v1.LocalUnbonding")
+	proto.RegisterType((*LocalStake)(nil), "mesh.vault.v1.LocalStake")
+	proto.RegisterType((*QueryLocalStakeRequest)(nil), "mesh.vault.v1.QueryLocalStakeRequest")
+	proto.RegisterType((*QueryLocalStakeResponse)(nil), "mesh.vault.v1.QueryLocalStakeResponse")
+	proto.RegisterType((*QueryLossesRequest)(nil), "mesh.vault.v1.QueryLossesRequest")
+	proto.RegisterType((*QueryLossesResponse)(nil), "mesh.vault.v1.QueryLossesResponse")
+	proto.RegisterType((*QuerySweepsRequest)(nil), "mesh.vault.v1.QuerySweepsRequest")
+	proto.RegisterType((*QuerySweepsResponse)(nil), "mesh.vault.v1.QuerySweepsResponse")
+	proto.RegisterType((*QueryTotalsRequest)(nil), "mesh.vault.v1.QueryTotalsRequest")
+	proto.RegisterType((*QueryTotalsResponse)(nil), "mesh.vault.v1.QueryTotalsResponse")
 }
 
 func init() { proto.RegisterFile("mesh/vault/v1/query.proto", fileDescriptor_f5f07cf8435f1320) }
 
 var fileDescriptor_f5f07cf8435f1320 = []byte{
-	// 619 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x54, 0xb1, 0x6f, 0xd3, 0x4e,
-	0x18, 0x8d, 0xd3, 0x26, 0x6d, 0xef, 0xa7, 0xdf, 0xc0, 0x35, 0xa1, 0x89, 0x8b, 0xdc, 0xd4, 0x54,
-	0xa1, 0x2a, 0xad, 0x4f, 0x69, 0x25, 0xc4, 0xda, 0x20, 0x60, 0x41, 0xa8, 0x84, 0x8d, 0x01, 0xb8,
-	0x24, 0x27, 0xd7, 0x52, 0xe2, 0x73, 0x7d, 0xe7, 0x88, 0x14, 0xb1, 0x30, 0xc1, 0x82, 0x90, 0xd8,
-	0xf8, 0x2b, 0x18, 0xf8, 0x23, 0x3a, 0x56, 0xb0, 0x30, 0x21, 0x94, 0x20, 0xb1, 0xf0, 0x47, 0x20,
-	0xdf, 0x7d, 0x29, 0xb1, 0x09, 0xae, 0x54, 0xb1, 0xd9, 0xf7, 0xbd, 0x7b, 0xef, 0xdd, 0xfb, 0xbe,
-	0x3b, 0x54, 0xed, 0x33, 0x71, 0x48, 0x06, 0x34, 0xea, 0x49, 0x32, 0x68, 0x90, 0xa3, 0x88, 0x85,
-	0x43, 0x27, 0x08, 0xb9, 0xe4, 0xf8, 0xff, 0xb8, 0xe4, 0xa8, 0x92, 0x33, 0x68, 0x98, 0x25, 0x97,
-	0xbb, 0x5c, 0x55, 0x48, 0xfc, 0xa5, 0x41, 0x66, 0xb5, 0xc3, 0x45, 0x9f, 0x8b, 0x27, 0xba, 0xa0,
-	0x7f, 0xa0, 0x74, 0xc5, 0xe5, 0xdc, 0xed, 0x31, 0x42, 0x03, 0x8f, 0x50, 0xdf, 0xe7, 0x92, 0x4a,
-	0x8f, 0xfb, 0x93, 0xea, 0x96, 0xc6, 0x92, 0x36, 0x15, 0x4c, 0xcb, 0x92, 0x41, 0xa3, 0xcd, 0x24,
-	0x6d, 0x90, 0x80, 0xba, 0x9e, 0xaf, 0xc0, 0x80, 0x5d, 0x05, 0xec, 0x04, 0x36, 0x6d, 0xd3, 0x5c,
-	0x4d, 0x9e, 0x80, 0x76, 0x3a, 0x3c, 0xf2, 0xa5, 0x2e, 0xda, 0x25, 0x84, 0x1f, 0xc4, 0xd8, 0x03,
-	0x1a, 0xd2, 0xbe, 0x68, 0xb1, 0xa3, 0x88, 0x09, 0x69, 0x3f, 0x45, 0xcb, 0x89, 0x55, 0x11, 0x70,
-	0x5f, 0x30, 0xbc, 0x87, 0x8a, 0x81, 0x5a, 0xa9, 0x18, 0x35, 0x63, 0xf3, 0xbf, 0xdd, 0xb2, 0x93,
-	0x48, 0xc0, 0xd1, 0xf0, 0xe6, 0xfc, 0xc9, 0xd7, 0xb5, 0x5c, 0x0b, 0xa0, 0xb8, 0x84, 0x0a, 0x5d,
-	0xe6, 0xf3, 0x7e, 0x25, 0x5f, 0x33, 0x36, 0x97, 0x5a, 0xfa, 0xc7, 0xbe, 0x05, 0x0a, 0xfb, 0xda,
-	0x0d, 0x08, 0xe3, 0x6d, 0x34, 0x1f, 0x09, 0x16, 0x2a, 0xfe, 0xa5, 0x66, 0xe5, 0xd3, 0xc7, 0x9d,
-	0x12, 0x44, 0xb6, 0xdf, 0xed, 0x86, 0x4c, 0x88, 0x87, 0x32, 0xf4, 0x7c, 0xb7, 0xa5, 0x50, 0xf6,
-	0x7d, 0x54, 0x4a, 0x92, 0x80, 0xcf, 0x1b, 0x68, 0x01, 0x4e, 0x09, 0x46, 0x2f, 0xa7, 0x8c, 0xc2,
-	0x06, 0x70, 0x3a, 0x01, 0xdb, 0x8f, 0x93, 0x7c, 0x93, 0x38, 0xf0, 0x1d, 0x84, 0x7e, 0x47, 0x0e,
-	0x94, 0x75, 0x07, 0x8c, 0xc5, 0xfd, 0x71, 0x74, 0xde, 0xd0, 0x1f, 0xe7, 0x80, 0xba, 0x0c, 0xf6,
-	0xb6, 0xa6, 0x76, 0xda, 0xef, 0x0d, 0x54, 0x4e, 0x09, 0x80, 0xe3, 0x9b, 0x68, 0x11, 0x4c, 0xc4,
-	0xd9, 0xce, 0x9d, 0x6b, 0xf9, 0x0c, 0x8d, 0xef, 0x26, 0xbc, 0xe5, 0x95, 0xb7, 0x6b, 0xe7, 0x7a,
-	0xd3, 0xb2, 0x09, 0x73, 0xaf, 0x0d, 0x74, 0x49, 0x99, 0xbb, 0xe7, 0x31, 0x5f, 0x5c, 0xa8, 0x21,
-	0xa9, 0xa0, 0xf2, 0x17, 0x0e, 0xea, 0x8d, 0x01, 0x63, 0x09, 0x5e, 0x20, 0x25, 0x82, 0x0a, 0xbd,
-	0x78, 0x01, 0x22, 0x5a, 0x4e, 0x45, 0x14, 0x83, 0x21, 0x1f, 0x8d, 0xfb, 0x67, 0xe1, 0xec, 0xfe,
-	0x9c, 0x43, 0x05, 0x65, 0x08, 0x0b, 0x54, 0xd4, 0x63, 0x8e, 0xd7, 0x53, 0xf2, 0x7f, 0xde, 0x23,
-	0xd3, 0xce, 0x82, 0x68, 0x19, 0xdb, 0x7e, 0xf5, 0xe3, 0xc3, 0x96, 0xf1, 0xf2, 0xf3, 0xf7, 0x77,
-	0xf9, 0x15, 0x5c, 0x26, 0xc9, 0xcb, 0x0a, 0x77, 0xe8, 0x18, 0x2d, 0x40, 0xff, 0xf1, 0x4c, 0xca,
-	0xe4, 0x2d, 0x32, 0xaf, 0x66, 0x62, 0x40, 0xb7, 0xae, 0x24, 0x6b, 0xd8, 0x22, 0x33, 0xdf, 0x07,
-	0x41, 0x9e, 0xc7, 0x2d, 0x7d, 0x81, 0x07, 0x68, 0x71, 0x32, 0xae, 0x38, 0x8b, 0xf8, 0xec, 0xd0,
-	0x1b, 0xd9, 0x20, 0x90, 0x5f, 0x53, 0xf2, 0x55, 0xbc, 0xf2, 0x17, 0x79, 0x7c, 0x8c, 0x0a, 0xaa,
-	0xfb, 0xb8, 0x36, 0x8b, 0x6f, 0x7a, 0x48, 0xcd, 0xf5, 0x0c, 0x04, 0xc8, 0x6d, 0x2b, 0xb9, 0x3a,
-	0xde, 0xc8, 0x3e, 0x2d, 0x51, 0x73, 0xd3, 0xbc, 0x7d, 0x32, 0xb2, 0x8c, 0xd3, 0x91, 0x65, 0x7c,
-	0x1b, 0x59, 0xc6, 0xdb, 0xb1, 0x95, 0x3b, 0x1d, 0x5b, 0xb9, 0x2f, 0x63, 0x2b, 0xf7, 0xe8, 0xba,
-	0xeb, 0xc9, 0xc3, 0xa8, 0xed, 0x74, 0x78, 0x5f, 0x31, 0xed, 0x08, 0xd6, 0x89, 0x42, 0x4f, 0x0e,
-	0x35, 0xef, 0x33, 0x60, 0x96, 0xc3, 0x80, 0x89, 0x76, 0x51, 0xbd, 0xb1, 0x7b, 0xbf, 0x02, 0x00,
-	0x00, 0xff, 0xff, 0xa1, 0xc2, 0xe0, 0x7f, 0x44, 0x06, 0x00, 0x00,
+	// 1143 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xc4, 0x56, 0x41, 0x6f, 0x1b, 0x45,
+	0x14, 0xce, 0x3a, 0xc9, 0x26, 0x19, 0x44, 0x11, 0x53, 0x27, 0x71, 0x4c, 0x63, 0x27, 0x4b, 0x9b,
+	0x46, 0x69, 0xbc, 0x4b, 0x52, 0x09, 0x38, 0x20, 0xa1, 0x38, 0x02, 0x54, 0x54, 0x50, 0x71, 0x0a,
+	0x07, 0x84, 0x08, 0x63, 0x7b, 0x70, 0x96, 0xec, 0xee, 0x6c, 0x3d, 0xb3, 0x2e, 0x29, 0x82, 0x03,
+	0x27, 0xe0, 0x00, 0x45, 0xdc, 0xe0, 0xca, 0x89, 0x13, 0x87, 0xfc, 0x88, 0x1e, 0xa3, 0x70, 0x41,
+	0x1c, 0x52, 0x94, 0x20, 0x71, 0xe1, 0x47, 0xa0, 0x9d, 0x79, 0x63, 0x7b, 0xb7, 0x6b, 0x5b, 0x8a,
+	0x22, 0xf5, 0x64, 0xef, 0xcc, 0xf7, 0xde, 0xf7, 0xcd, 0x7b, 0xf3, 0xde, 0x3c, 0xb4, 0xe0, 0x53,
+	0xbe, 0xe7, 0x74, 0x48, 0xe4, 0x09, 0xa7, 0xb3, 0xe1, 0xdc, 0x8b, 0x68, 0xfb, 0xc0, 0x0e, 0xdb,
+	0x4c, 0x30, 0xfc, 0x6c, 0xbc, 0x65, 0xcb, 0x2d, 0xbb, 0xb3, 0x51, 0xcc, 0xb7, 0x58, 0x8b, 0xc9,
+	0x1d, 0x27, 0xfe, 0xa7, 0x40, 0xc5, 0x85, 0x06, 0xe3, 0x3e, 0xe3, 0xbb, 0x6a, 0x43, 0x7d, 0xc0,
+	0xd6, 0x95, 0x16, 0x63, 0x2d, 0x8f, 0x3a, 0x24, 0x74, 0x1d, 0x12, 0x04, 0x4c, 0x10, 0xe1, 0xb2,
+	0x40, 0xef, 0xae, 0x29, 0xac, 0x53, 0x27, 0x9c, 0x2a, 0x5a, 0xa7, 0xb3, 0x51, 0xa7, 0x82, 0x6c,
+	0x38, 0x21, 0x69, 0xb9, 0x81, 0x04, 0x03, 0xf6, 0x05, 0xc0, 0x6a, 0x58, 0xbf, 0xcc, 0x62, 0xa9,
+	0xdf, 0x91, 0x76, 0xd1, 0x60, 0xae, 0x36, 0x2e, 0x83, 0x0c, 0xf9, 0x55, 0x8f, 0x3e, 0x75, 0x84,
+	0xeb, 0x53, 0x2e, 0x88, 0x1f, 0x6a, 0xef, 0xc9, 0x10, 0x90, 0x46, 0x83, 0x45, 0x81, 0x50, 0x9b,
+	0x56, 0x1e, 0xe1, 0xf7, 0x62, 0xb2, 0x3b, 0xa4, 0x4d, 0x7c, 0x5e, 0xa3, 0xf7, 0x22, 0xca, 0x85,
+	0xf5, 0x09, 0xba, 0x9c, 0x58, 0xe5, 0x21, 0x0b, 0x38, 0xc5, 0x37, 0x91, 0x19, 0xca, 0x95, 0x82,
+	0xb1, 0x64, 0xac, 0x3e, 0xb3, 0x39, 0x6b, 0x27, 0x42, 0x68, 0x2b, 0x78, 0x75, 0xe2, 0xd1, 0x49,
+	0x79, 0xac, 0x06, 0x50, 0x9c, 0x47, 0x93, 0x4d, 0x1a, 0x30, 0xbf, 0x90, 0x5b, 0x32, 0x56, 0x67,
+	0x6a, 0xea, 0xc3, 0xda, 0x06, 0x86, 0x2d, 0xa5, 0x06, 0x88, 0xf1, 0x3a, 0x9a, 0x88, 0x38, 0x6d,
+	0x4b, 0xff, 0x33, 0xd5, 0xc2, 0xf1, 0x61, 0x25, 0x0f, 0x31, 0xdf, 0x6a, 0x36, 0xdb, 0x94, 0xf3,
+	0x1d, 0xd1, 0x76, 0x83, 0x56, 0x4d, 0xa2, 0xac, 0x77, 0x51, 0x3e, 0xe9, 0x04, 0x74, 0xbe, 0x8c,
+	0xa6, 0xe0, 0x94, 0x20, 0x74, 0x2e, 0x25, 0x14, 0x0c, 0x40, 0xa9, 0x06, 0x5b, 0x1f, 0x27, 0xfd,
+	0xe9, 0x70, 0xe0, 0x37, 0x11, 0xea, 0xe5, 0x0c, 0x5c, 0xae, 0xd8, 0x20, 0x2c, 0xce, 0x8b, 0xad,
+	0x12, 0x06, 0xd9, 0xb1, 0xef, 0x90, 0x16, 0x05, 0xdb, 0x5a, 0x9f, 0xa5, 0xf5, 0xb3, 0x81, 0x66,
+	0x53, 0x04, 0xa0, 0xf8, 0x55, 0x34, 0x0d, 0x22, 0xe2, 0xd8, 0x8e, 0x8f, 0x94, 0xdc, 0x45, 0xe3,
+	0xb7, 0x12, 0xda, 0x72, 0x52, 0xdb, 0xf5, 0x91, 0xda, 0x14, 0x6d, 0x42, 0xdc, 0xb7, 0x06, 0x7a,
+	0x5e, 0x8a, 0xbb, 0xed, 0xd2, 0x80, 0x9f, 0x2b, 0x21, 0xa9, 0x40, 0xe5, 0xce, 0x1d, 0xa8, 0xef,
+	0x0d, 0xb8, 0x96, 0xa0, 0x05, 0xa2, 0xe4, 0xa0, 0x49, 0x2f, 0x5e, 0x80, 0x10, 0x5d, 0x4e, 0x85,
+	0x28, 0x06, 0x43, 0x7c, 0x14, 0xee, 0xe2, 0x82, 0xf3, 0xab, 0x81, 0x2e, 0xdd, 0x66, 0x0d, 0xe2,
+	0xbd, 0x1f, 0xd4, 0x59, 0xd0, 0x74, 0x83, 0x16, 0xde, 0x46, 0x26, 0xf1, 0xbb, 0x77, 0x6c, 0xa6,
+	0x7a, 0x23, 0x26, 0xfe, 0xeb, 0xa4, 0x3c, 0xab, 0xdc, 0xf3, 0xe6, 0xbe, 0xed, 0x32, 0xc7, 0x27,
+	0x62, 0xcf, 0xbe, 0x15, 0x88, 0xe3, 0xc3, 0x0a, 0x02, 0xde, 0x5b, 0x81, 0xa8, 0x81, 0x29, 0x7e,
+	0x07, 0x3d, 0xd7, 0x60, 0x7e, 0xe8, 0xd1, 0x98, 0x65, 0x37, 0xae, 0x5c, 0x50, 0x59, 0xb4, 0x55,
+	0x59, 0xdb, 0xba, 0xac, 0xed, 0xbb, 0xba, 0xac, 0xab, 0xd3, 0x31, 0xd3, 0xc3, 0xc7, 0x65, 0xa3,
+	0x76, 0xa9, 0x67, 0x1c, 0x6f, 0x5b, 0xff, 0xe5, 0x10, 0x92, 0x32, 0x77, 0x04, 0xd9, 0xa7, 0xf8,
+	0x75, 0x34, 0xd3, 0x21, 0x9e, 0xdb, 0x24, 0x82, 0xe9, 0x0c, 0x2e, 0x1f, 0x1f, 0x56, 0x16, 0x41,
+	0xc8, 0x07, 0x7a, 0x2f, 0x99, 0xca, 0x9e, 0x0d, 0x9e, 0x43, 0x26, 0x17, 0x44, 0x44, 0x1c, 0x8a,
+	0x17, 0xbe, 0xe2, 0xf5, 0xcf, 0x88, 0xeb, 0xd1, 0x66, 0x61, 0x7c, 0xc9, 0x58, 0x9d, 0xae, 0xc1,
+	0x57, 0x5f, 0x4c, 0x26, 0xce, 0x1f, 0x93, 0x2d, 0x34, 0x13, 0xe9, 0x28, 0x17, 0x26, 0x65, 0xa6,
+	0x17, 0xd3, 0x99, 0x4e, 0xa4, 0x02, 0x72, 0xde, 0xb3, 0xc2, 0x14, 0x4d, 0xb5, 0xe9, 0x7d, 0xd2,
+	0x6e, 0xf2, 0x82, 0x29, 0x1d, 0x2c, 0x24, 0x92, 0xae, 0xd3, 0xbd, 0xcd, 0xdc, 0xa0, 0xfa, 0x52,
+	0x6c, 0xfc, 0xdb, 0xe3, 0xf2, 0x6a, 0xcb, 0x15, 0x7b, 0x51, 0xdd, 0x6e, 0x30, 0x1f, 0xfa, 0x3c,
+	0xfc, 0x54, 0x78, 0x73, 0xdf, 0x11, 0x07, 0x21, 0xe5, 0xd2, 0x80, 0xd7, 0xb4, 0xef, 0xf8, 0x9a,
+	0xce, 0xa9, 0x6b, 0xda, 0x8d, 0xf9, 0xd3, 0xad, 0x9b, 0x5f, 0x0c, 0x34, 0xff, 0x84, 0x20, 0x28,
+	0x9e, 0x57, 0x64, 0x2e, 0xf7, 0xa9, 0xae, 0x9e, 0x85, 0xac, 0x98, 0x4a, 0x13, 0xdd, 0xc0, 0x15,
+	0xfc, 0xe2, 0x8a, 0xe8, 0xbb, 0x6e, 0x55, 0x33, 0xce, 0xe9, 0x53, 0x6e, 0x31, 0x3f, 0x1a, 0xf0,
+	0x02, 0x69, 0x31, 0x10, 0xa6, 0x0d, 0x64, 0x7a, 0x72, 0x65, 0x50, 0x93, 0x61, 0xbc, 0xfb, 0xc2,
+	0x29, 0xe0, 0xc5, 0x05, 0xe8, 0x23, 0x88, 0xcf, 0xce, 0x7d, 0x4a, 0xc3, 0x0b, 0x7f, 0x7d, 0x8e,
+	0xf4, 0x89, 0xb5, 0x7b, 0x38, 0xf1, 0x26, 0x32, 0xb9, 0x5c, 0x81, 0x13, 0xe7, 0x53, 0x27, 0x96,
+	0xf0, 0xee, 0x9d, 0x90, 0x48, 0xfc, 0x1a, 0x9a, 0x0a, 0xa9, 0xaa, 0xd0, 0x9c, 0x34, 0xba, 0x92,
+	0x1e, 0x05, 0xd4, 0xee, 0x0e, 0x15, 0xc2, 0xd3, 0x17, 0x4a, 0x9b, 0xa4, 0x02, 0x36, 0x7e, 0xfe,
+	0x80, 0xe9, 0xe9, 0xe5, 0x2e, 0x13, 0xc4, 0xeb, 0x4e, 0x2f, 0x6f, 0xc3, 0x39, 0xf5, 0x6a, 0x6f,
+	0x7a, 0x11, 0x72, 0x65, 0xc0, 0xf4, 0xa2, 0xe0, 0xfa, 0xa0, 0x0a, 0xba, 0x79, 0x32, 0x85, 0x26,
+	0xa5, 0x33, 0xcc, 0x91, 0xa9, 0xe6, 0x1b, 0xbc, 0x9c, 0x32, 0x7c, 0x72, 0x80, 0x2a, 0x5a, 0xc3,
+	0x20, 0x4a, 0x8f, 0x65, 0x7d, 0xf3, 0xef, 0xef, 0x6b, 0xc6, 0xd7, 0x7f, 0xfc, 0xf3, 0x53, 0x6e,
+	0x1e, 0xcf, 0x3a, 0xc9, 0x29, 0x0d, 0x86, 0xa7, 0x07, 0x68, 0x0a, 0x1e, 0x7e, 0x9c, 0xe9, 0x32,
+	0x39, 0x3e, 0x15, 0x5f, 0x1c, 0x8a, 0x01, 0xde, 0x15, 0x49, 0xb9, 0x84, 0x4b, 0x4e, 0xe6, 0x60,
+	0xc8, 0x9d, 0x2f, 0xe2, 0x42, 0xfb, 0x12, 0x77, 0xd0, 0xb4, 0x9e, 0x53, 0xf0, 0x30, 0xc7, 0xdd,
+	0x43, 0x5f, 0x1d, 0x0e, 0x02, 0xfa, 0xb2, 0xa4, 0x5f, 0xc0, 0xf3, 0x03, 0xe8, 0xf1, 0x03, 0x34,
+	0x29, 0x9f, 0x7d, 0xbc, 0x94, 0xe5, 0xaf, 0x7f, 0x3a, 0x29, 0x2e, 0x0f, 0x41, 0x00, 0xdd, 0xba,
+	0xa4, 0x5b, 0xc1, 0x57, 0x87, 0x9f, 0xd6, 0x51, 0x03, 0xc3, 0x0f, 0x46, 0xe2, 0x01, 0xbd, 0x96,
+	0xe9, 0x3f, 0xdd, 0xec, 0x8b, 0x2b, 0xa3, 0x60, 0xa0, 0x65, 0x53, 0x6a, 0x59, 0xc7, 0x6b, 0xa3,
+	0xb4, 0xc4, 0xa6, 0xbb, 0xb2, 0xfd, 0xe2, 0xaf, 0x90, 0xa9, 0x3a, 0x54, 0xf6, 0xb5, 0x4b, 0xb4,
+	0xd2, 0xec, 0x6b, 0x97, 0x6c, 0x70, 0x56, 0x45, 0x8a, 0xb8, 0x8e, 0xaf, 0x8d, 0x14, 0x21, 0x59,
+	0x03, 0x64, 0xaa, 0x7e, 0x91, 0xcd, 0x9f, 0x68, 0x55, 0xd9, 0xfc, 0xc9, 0x76, 0x63, 0x2d, 0x0e,
+	0xb8, 0xf1, 0xd0, 0x59, 0x02, 0x64, 0xaa, 0x42, 0xcc, 0xe6, 0x4b, 0x54, 0x7a, 0x36, 0x5f, 0xb2,
+	0xec, 0x07, 0xf2, 0xa9, 0x02, 0xaf, 0xbe, 0xf1, 0xe8, 0xb4, 0x64, 0x1c, 0x9d, 0x96, 0x8c, 0xbf,
+	0x4f, 0x4b, 0xc6, 0xc3, 0xb3, 0xd2, 0xd8, 0xd1, 0x59, 0x69, 0xec, 0xcf, 0xb3, 0xd2, 0xd8, 0x87,
+	0x37, 0xfa, 0x06, 0x82, 0xd8, 0xb4, 0xc2, 0x69, 0x23, 0x6a, 0xbb, 0xe2, 0x40, 0x39, 0xfa, 0x1c,
+	0x5c, 0xc9, 0xc9, 0xa0, 0x6e, 0xca, 0x39, 0xed, 0xe6, 0xff, 0x01, 0x00, 0x00, 0xff, 0xff, 0xf4,
+	0xd0, 0xb0, 0x84, 0x70, 0x0e, 0x00, 0x00,
 }
 
 // Reference imports to suppress errors if they are not otherwise used.
@@ -491,6 +1068,14 @@ type QueryClient interface {
 	Accounts(ctx context.Context, in *QueryAccountsRequest, opts ...grpc.CallOption) (*QueryAccountsResponse, error)
 	// Liens lists one user's liens, brought up to date first.
 	Liens(ctx context.Context, in *QueryLiensRequest, opts ...grpc.CallOption) (*QueryLiensResponse, error)
+	// LocalStake lists one user's local stake by validator, brought up to date first.
+	LocalStake(ctx context.Context, in *QueryLocalStakeRequest, opts ...grpc.CallOption) (*QueryLocalStakeResponse, error)
+	// Losses lists what slashes cost one user, brought up to date first; the latest ones are kept.
+	Losses(ctx context.Context, in *QueryLossesRequest, opts ...grpc.CallOption) (*QueryLossesResponse, error)
+	// Sweeps lists the slashed validators of this chain whose users are being settled, and the users whose settle is retried.
+	Sweeps(ctx context.Context, in *QuerySweepsRequest, opts ...grpc.CallOption) (*QuerySweepsResponse, error)
+	// Totals returns what all users have lost to slashes of lien holders, and what became of it.
+	Totals(ctx context.Context, in *QueryTotalsRequest, opts ...grpc.CallOption) (*QueryTotalsResponse, error)
 }
 
 type queryClient struct {
@@ -537,6 +1122,42 @@ func (c *queryClient) Liens(ctx context.Context, in *QueryLiensRequest, opts ...
 	return out, nil
 }
 
+func (c *queryClient) LocalStake(ctx context.Context, in *QueryLocalStakeRequest, opts ...grpc.CallOption) (*QueryLocalStakeResponse, error) {
+	out := new(QueryLocalStakeResponse)
+	err := c.cc.Invoke(ctx, "/mesh.vault.v1.Query/LocalStake", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) Losses(ctx context.Context, in *QueryLossesRequest, opts ...grpc.CallOption) (*QueryLossesResponse, error) {
+	out := new(QueryLossesResponse)
+	err := c.cc.Invoke(ctx, "/mesh.vault.v1.Query/Losses", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) Sweeps(ctx context.Context, in *QuerySweepsRequest, opts ...grpc.CallOption) (*QuerySweepsResponse, error) {
+	out := new(QuerySweepsResponse)
+	err := c.cc.Invoke(ctx, "/mesh.vault.v1.Query/Sweeps", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) Totals(ctx context.Context, in *QueryTotalsRequest, opts ...grpc.CallOption) (*QueryTotalsResponse, error) {
+	out := new(QueryTotalsResponse)
+	err := c.cc.Invoke(ctx, "/mesh.vault.v1.Query/Totals", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // QueryServer is the server API for Query service.
 type QueryServer interface {
 	// Params returns the params and the vault's denom.
@@ -547,6 +1168,14 @@ type QueryServer interface {
 	Accounts(context.Context, *QueryAccountsRequest) (*QueryAccountsResponse, error)
 	// Liens lists one user's liens, brought up to date first.
 	Liens(context.Context, *QueryLiensRequest) (*QueryLiensResponse, error)
+	// LocalStake lists one user's local stake by validator, brought up to date first.
+	LocalStake(context.Context, *QueryLocalStakeRequest) (*QueryLocalStakeResponse, error)
+	// Losses lists what slashes cost one user, brought up to date first; the latest ones are kept.
+	Losses(context.Context, *QueryLossesRequest) (*QueryLossesResponse, error)
+	// Sweeps lists the slashed validators of this chain whose users are being settled, and the users whose settle is retried.
+	Sweeps(context.Context, *QuerySweepsRequest) (*QuerySweepsResponse, error)
+	// Totals returns what all users have lost to slashes of lien holders, and what became of it.
+	Totals(context.Context, *QueryTotalsRequest) (*QueryTotalsResponse, error)
 }
 
 // UnimplementedQueryServer can be embedded to have forward compatible implementations.
@@ -564,6 +1193,18 @@ func (*UnimplementedQueryServer) Accounts(ctx context.Context, req *QueryAccount
 }
 func (*UnimplementedQueryServer) Liens(ctx context.Context, req *QueryLiensRequest) (*QueryLiensResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Liens not implemented")
+}
+func (*UnimplementedQueryServer) LocalStake(ctx context.Context, req *QueryLocalStakeRequest) (*QueryLocalStakeResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method LocalStake not implemented")
+}
+func (*UnimplementedQueryServer) Losses(ctx context.Context, req *QueryLossesRequest) (*QueryLossesResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Losses not implemented")
+}
+func (*UnimplementedQueryServer) Sweeps(ctx context.Context, req *QuerySweepsRequest) (*QuerySweepsResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Sweeps not implemented")
+}
+func (*UnimplementedQueryServer) Totals(ctx context.Context, req *QueryTotalsRequest) (*QueryTotalsResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Totals not implemented")
 }
 
 func RegisterQueryServer(s grpc1.Server, srv QueryServer) {
@@ -642,6 +1283,78 @@ func _Query_Liens_Handler(srv interface{}, ctx context.Context, dec func(interfa
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Query_LocalStake_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryLocalStakeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).LocalStake(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/mesh.vault.v1.Query/LocalStake",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).LocalStake(ctx, req.(*QueryLocalStakeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_Losses_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryLossesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Losses(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/mesh.vault.v1.Query/Losses",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Losses(ctx, req.(*QueryLossesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_Sweeps_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QuerySweepsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Sweeps(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/mesh.vault.v1.Query/Sweeps",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Sweeps(ctx, req.(*QuerySweepsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_Totals_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryTotalsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Totals(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/mesh.vault.v1.Query/Totals",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Totals(ctx, req.(*QueryTotalsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 var Query_serviceDesc = _Query_serviceDesc
 var _Query_serviceDesc = grpc.ServiceDesc{
 	ServiceName: "mesh.vault.v1.Query",
@@ -662,6 +1375,22 @@ var _Query_serviceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Liens",
 			Handler:    _Query_Liens_Handler,
+		},
+		{
+			MethodName: "LocalStake",
+			Handler:    _Query_LocalStake_Handler,
+		},
+		{
+			MethodName: "Losses",
+			Handler:    _Query_Losses_Handler,
+		},
+		{
+			MethodName: "Sweeps",
+			Handler:    _Query_Sweeps_Handler,
+		},
+		{
+			MethodName: "Totals",
+			Handler:    _Query_Totals_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
@@ -969,6 +1698,468 @@ func (m *QueryLiensResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *LocalUnbonding) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *LocalUnbonding) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *LocalUnbonding) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	n7, err7 := github_com_cosmos_gogoproto_types.StdTimeMarshalTo(m.CompletionTime, dAtA[i-github_com_cosmos_gogoproto_types.SizeOfStdTime(m.CompletionTime):])
+	if err7 != nil {
+		return 0, err7
+	}
+	i -= n7
+	i = encodeVarintQuery(dAtA, i, uint64(n7))
+	i--
+	dAtA[i] = 0x12
+	{
+		size := m.Amount.Size()
+		i -= size
+		if _, err := m.Amount.MarshalTo(dAtA[i:]); err != nil {
+			return 0, err
+		}
+		i = encodeVarintQuery(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
+func (m *LocalStake) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *LocalStake) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *LocalStake) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Rewards) > 0 {
+		for iNdEx := len(m.Rewards) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Rewards[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x32
+		}
+	}
+	if len(m.Unbonding) > 0 {
+		for iNdEx := len(m.Unbonding) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Unbonding[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x2a
+		}
+	}
+	{
+		size := m.Amount.Size()
+		i -= size
+		if _, err := m.Amount.MarshalTo(dAtA[i:]); err != nil {
+			return 0, err
+		}
+		i = encodeVarintQuery(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x22
+	if m.Jailed {
+		i--
+		if m.Jailed {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Status) > 0 {
+		i -= len(m.Status)
+		copy(dAtA[i:], m.Status)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Status)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Validator) > 0 {
+		i -= len(m.Validator)
+		copy(dAtA[i:], m.Validator)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Validator)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryLocalStakeRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryLocalStakeRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryLocalStakeRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.User) > 0 {
+		i -= len(m.User)
+		copy(dAtA[i:], m.User)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.User)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryLocalStakeResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryLocalStakeResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryLocalStakeResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Stakes) > 0 {
+		for iNdEx := len(m.Stakes) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Stakes[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryLossesRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryLossesRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryLossesRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.User) > 0 {
+		i -= len(m.User)
+		copy(dAtA[i:], m.User)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.User)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryLossesResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryLossesResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryLossesResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Losses) > 0 {
+		for iNdEx := len(m.Losses) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Losses[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QuerySweepsRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QuerySweepsRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QuerySweepsRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QuerySweepsResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QuerySweepsResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QuerySweepsResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Pending) > 0 {
+		for iNdEx := len(m.Pending) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Pending[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x12
+		}
+	}
+	if len(m.Sweeps) > 0 {
+		for iNdEx := len(m.Sweeps) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Sweeps[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryTotalsRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryTotalsRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryTotalsRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryTotalsResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryTotalsResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryTotalsResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	{
+		size, err := m.Totals.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintQuery(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
 func encodeVarintQuery(dAtA []byte, offset int, v uint64) int {
 	offset -= sovQuery(v)
 	base := offset
@@ -1093,6 +2284,183 @@ func (m *QueryLiensResponse) Size() (n int) {
 		l = m.Pagination.Size()
 		n += 1 + l + sovQuery(uint64(l))
 	}
+	return n
+}
+
+func (m *LocalUnbonding) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.Amount.Size()
+	n += 1 + l + sovQuery(uint64(l))
+	l = github_com_cosmos_gogoproto_types.SizeOfStdTime(m.CompletionTime)
+	n += 1 + l + sovQuery(uint64(l))
+	return n
+}
+
+func (m *LocalStake) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Validator)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	l = len(m.Status)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	if m.Jailed {
+		n += 2
+	}
+	l = m.Amount.Size()
+	n += 1 + l + sovQuery(uint64(l))
+	if len(m.Unbonding) > 0 {
+		for _, e := range m.Unbonding {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
+	if len(m.Rewards) > 0 {
+		for _, e := range m.Rewards {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *QueryLocalStakeRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.User)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryLocalStakeResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Stakes) > 0 {
+		for _, e := range m.Stakes {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryLossesRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.User)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryLossesResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Losses) > 0 {
+		for _, e := range m.Losses {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QuerySweepsRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QuerySweepsResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Sweeps) > 0 {
+		for _, e := range m.Sweeps {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
+	if len(m.Pending) > 0 {
+		for _, e := range m.Pending {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryTotalsRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	return n
+}
+
+func (m *QueryTotalsResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.Totals.Size()
+	n += 1 + l + sovQuery(uint64(l))
 	return n
 }
 
@@ -1852,6 +3220,1208 @@ func (m *QueryLiensResponse) Unmarshal(dAtA []byte) error {
 				m.Pagination = &query.PageResponse{}
 			}
 			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *LocalUnbonding) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: LocalUnbonding: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: LocalUnbonding: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Amount", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Amount.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CompletionTime", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := github_com_cosmos_gogoproto_types.StdTimeUnmarshal(&m.CompletionTime, dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *LocalStake) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: LocalStake: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: LocalStake: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Validator", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Validator = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Status", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Status = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Jailed", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Jailed = bool(v != 0)
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Amount", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Amount.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Unbonding", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Unbonding = append(m.Unbonding, LocalUnbonding{})
+			if err := m.Unbonding[len(m.Unbonding)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Rewards", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Rewards = append(m.Rewards, types1.Coin{})
+			if err := m.Rewards[len(m.Rewards)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryLocalStakeRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryLocalStakeRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryLocalStakeRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field User", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.User = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageRequest{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryLocalStakeResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryLocalStakeResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryLocalStakeResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Stakes", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Stakes = append(m.Stakes, LocalStake{})
+			if err := m.Stakes[len(m.Stakes)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageResponse{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryLossesRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryLossesRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryLossesRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field User", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.User = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageRequest{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryLossesResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryLossesResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryLossesResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Losses", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Losses = append(m.Losses, Loss{})
+			if err := m.Losses[len(m.Losses)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageResponse{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QuerySweepsRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QuerySweepsRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QuerySweepsRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageRequest{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QuerySweepsResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QuerySweepsResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QuerySweepsResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Sweeps", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Sweeps = append(m.Sweeps, Sweep{})
+			if err := m.Sweeps[len(m.Sweeps)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pending", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Pending = append(m.Pending, PendingSettle{})
+			if err := m.Pending[len(m.Pending)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageResponse{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryTotalsRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryTotalsRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryTotalsRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryTotalsResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryTotalsResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryTotalsResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Totals", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Totals.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
 			iNdEx = postIndex

@@ -8,24 +8,29 @@ import (
 	cosmossdk_io_math "cosmossdk.io/math"
 	fmt "fmt"
 	_ "github.com/cosmos/cosmos-proto"
+	github_com_cosmos_cosmos_sdk_types "github.com/cosmos/cosmos-sdk/types"
 	types "github.com/cosmos/cosmos-sdk/types"
 	_ "github.com/cosmos/cosmos-sdk/types/msgservice"
 	_ "github.com/cosmos/cosmos-sdk/types/tx/amino"
 	_ "github.com/cosmos/gogoproto/gogoproto"
 	grpc1 "github.com/cosmos/gogoproto/grpc"
 	proto "github.com/cosmos/gogoproto/proto"
+	_ "github.com/cosmos/gogoproto/types"
+	github_com_cosmos_gogoproto_types "github.com/cosmos/gogoproto/types"
 	grpc "google.golang.org/grpc"
 	codes "google.golang.org/grpc/codes"
 	status "google.golang.org/grpc/status"
 	io "io"
 	math "math"
 	math_bits "math/bits"
+	time "time"
 )
 
 // Reference imports to suppress errors if they are not otherwise used.
 var _ = proto.Marshal
 var _ = fmt.Errorf
 var _ = math.Inf
+var _ = time.Kitchen
 
 // This is a compile-time assertion to ensure that this generated file
 // is compatible with the proto package it is being compiled against.
@@ -217,6 +222,632 @@ func (m *MsgWithdrawResponse) XXX_DiscardUnknown() {
 
 var xxx_messageInfo_MsgWithdrawResponse proto.InternalMessageInfo
 
+// MsgDepositDelegation moves a delegation into the vault.
+type MsgDepositDelegation struct {
+	User      string     `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	Validator string     `protobuf:"bytes,2,opt,name=validator,proto3" json:"validator,omitempty"`
+	Amount    types.Coin `protobuf:"bytes,3,opt,name=amount,proto3" json:"amount"`
+}
+
+func (m *MsgDepositDelegation) Reset()         { *m = MsgDepositDelegation{} }
+func (m *MsgDepositDelegation) String() string { return proto.CompactTextString(m) }
+func (*MsgDepositDelegation) ProtoMessage()    {}
+func (*MsgDepositDelegation) Descriptor() ([]byte, []int) {
+	return fileDescriptor_81c8a558c0fdeb3a, []int{4}
+}
+func (m *MsgDepositDelegation) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgDepositDelegation) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgDepositDelegation.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgDepositDelegation) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgDepositDelegation.Merge(m, src)
+}
+func (m *MsgDepositDelegation) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgDepositDelegation) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgDepositDelegation.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgDepositDelegation proto.InternalMessageInfo
+
+func (m *MsgDepositDelegation) GetUser() string {
+	if m != nil {
+		return m.User
+	}
+	return ""
+}
+
+func (m *MsgDepositDelegation) GetValidator() string {
+	if m != nil {
+		return m.Validator
+	}
+	return ""
+}
+
+func (m *MsgDepositDelegation) GetAmount() types.Coin {
+	if m != nil {
+		return m.Amount
+	}
+	return types.Coin{}
+}
+
+// MsgDepositDelegationResponse reports what was moved and the account afterwards.
+type MsgDepositDelegationResponse struct {
+	// amount is what the delegation moved was worth, at most what was asked for.
+	Amount     cosmossdk_io_math.Int `protobuf:"bytes,1,opt,name=amount,proto3,customtype=cosmossdk.io/math.Int" json:"amount"`
+	Collateral cosmossdk_io_math.Int `protobuf:"bytes,2,opt,name=collateral,proto3,customtype=cosmossdk.io/math.Int" json:"collateral"`
+	Free       cosmossdk_io_math.Int `protobuf:"bytes,3,opt,name=free,proto3,customtype=cosmossdk.io/math.Int" json:"free"`
+}
+
+func (m *MsgDepositDelegationResponse) Reset()         { *m = MsgDepositDelegationResponse{} }
+func (m *MsgDepositDelegationResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgDepositDelegationResponse) ProtoMessage()    {}
+func (*MsgDepositDelegationResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_81c8a558c0fdeb3a, []int{5}
+}
+func (m *MsgDepositDelegationResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgDepositDelegationResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgDepositDelegationResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgDepositDelegationResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgDepositDelegationResponse.Merge(m, src)
+}
+func (m *MsgDepositDelegationResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgDepositDelegationResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgDepositDelegationResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgDepositDelegationResponse proto.InternalMessageInfo
+
+// MsgWithdrawDelegation moves free local stake out of the vault.
+type MsgWithdrawDelegation struct {
+	User      string     `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	Validator string     `protobuf:"bytes,2,opt,name=validator,proto3" json:"validator,omitempty"`
+	Amount    types.Coin `protobuf:"bytes,3,opt,name=amount,proto3" json:"amount"`
+}
+
+func (m *MsgWithdrawDelegation) Reset()         { *m = MsgWithdrawDelegation{} }
+func (m *MsgWithdrawDelegation) String() string { return proto.CompactTextString(m) }
+func (*MsgWithdrawDelegation) ProtoMessage()    {}
+func (*MsgWithdrawDelegation) Descriptor() ([]byte, []int) {
+	return fileDescriptor_81c8a558c0fdeb3a, []int{6}
+}
+func (m *MsgWithdrawDelegation) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgWithdrawDelegation) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgWithdrawDelegation.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgWithdrawDelegation) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgWithdrawDelegation.Merge(m, src)
+}
+func (m *MsgWithdrawDelegation) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgWithdrawDelegation) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgWithdrawDelegation.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgWithdrawDelegation proto.InternalMessageInfo
+
+func (m *MsgWithdrawDelegation) GetUser() string {
+	if m != nil {
+		return m.User
+	}
+	return ""
+}
+
+func (m *MsgWithdrawDelegation) GetValidator() string {
+	if m != nil {
+		return m.Validator
+	}
+	return ""
+}
+
+func (m *MsgWithdrawDelegation) GetAmount() types.Coin {
+	if m != nil {
+		return m.Amount
+	}
+	return types.Coin{}
+}
+
+// MsgWithdrawDelegationResponse reports what was moved and the account afterwards.
+type MsgWithdrawDelegationResponse struct {
+	// amount is what the delegation moved is worth, at most what was asked for.
+	Amount     cosmossdk_io_math.Int `protobuf:"bytes,1,opt,name=amount,proto3,customtype=cosmossdk.io/math.Int" json:"amount"`
+	Collateral cosmossdk_io_math.Int `protobuf:"bytes,2,opt,name=collateral,proto3,customtype=cosmossdk.io/math.Int" json:"collateral"`
+	Free       cosmossdk_io_math.Int `protobuf:"bytes,3,opt,name=free,proto3,customtype=cosmossdk.io/math.Int" json:"free"`
+}
+
+func (m *MsgWithdrawDelegationResponse) Reset()         { *m = MsgWithdrawDelegationResponse{} }
+func (m *MsgWithdrawDelegationResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgWithdrawDelegationResponse) ProtoMessage()    {}
+func (*MsgWithdrawDelegationResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_81c8a558c0fdeb3a, []int{7}
+}
+func (m *MsgWithdrawDelegationResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgWithdrawDelegationResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgWithdrawDelegationResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgWithdrawDelegationResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgWithdrawDelegationResponse.Merge(m, src)
+}
+func (m *MsgWithdrawDelegationResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgWithdrawDelegationResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgWithdrawDelegationResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgWithdrawDelegationResponse proto.InternalMessageInfo
+
+// MsgStakeLocal stakes liquid collateral.
+type MsgStakeLocal struct {
+	User      string     `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	Validator string     `protobuf:"bytes,2,opt,name=validator,proto3" json:"validator,omitempty"`
+	Amount    types.Coin `protobuf:"bytes,3,opt,name=amount,proto3" json:"amount"`
+}
+
+func (m *MsgStakeLocal) Reset()         { *m = MsgStakeLocal{} }
+func (m *MsgStakeLocal) String() string { return proto.CompactTextString(m) }
+func (*MsgStakeLocal) ProtoMessage()    {}
+func (*MsgStakeLocal) Descriptor() ([]byte, []int) {
+	return fileDescriptor_81c8a558c0fdeb3a, []int{8}
+}
+func (m *MsgStakeLocal) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgStakeLocal) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgStakeLocal.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgStakeLocal) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgStakeLocal.Merge(m, src)
+}
+func (m *MsgStakeLocal) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgStakeLocal) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgStakeLocal.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgStakeLocal proto.InternalMessageInfo
+
+func (m *MsgStakeLocal) GetUser() string {
+	if m != nil {
+		return m.User
+	}
+	return ""
+}
+
+func (m *MsgStakeLocal) GetValidator() string {
+	if m != nil {
+		return m.Validator
+	}
+	return ""
+}
+
+func (m *MsgStakeLocal) GetAmount() types.Coin {
+	if m != nil {
+		return m.Amount
+	}
+	return types.Coin{}
+}
+
+// MsgStakeLocalResponse reports the account afterwards.
+type MsgStakeLocalResponse struct {
+	// local is all local stake of the user.
+	Local cosmossdk_io_math.Int `protobuf:"bytes,1,opt,name=local,proto3,customtype=cosmossdk.io/math.Int" json:"local"`
+	Free  cosmossdk_io_math.Int `protobuf:"bytes,2,opt,name=free,proto3,customtype=cosmossdk.io/math.Int" json:"free"`
+}
+
+func (m *MsgStakeLocalResponse) Reset()         { *m = MsgStakeLocalResponse{} }
+func (m *MsgStakeLocalResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgStakeLocalResponse) ProtoMessage()    {}
+func (*MsgStakeLocalResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_81c8a558c0fdeb3a, []int{9}
+}
+func (m *MsgStakeLocalResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgStakeLocalResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgStakeLocalResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgStakeLocalResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgStakeLocalResponse.Merge(m, src)
+}
+func (m *MsgStakeLocalResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgStakeLocalResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgStakeLocalResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgStakeLocalResponse proto.InternalMessageInfo
+
+// MsgUnstakeLocal unbonds local stake.
+type MsgUnstakeLocal struct {
+	User      string     `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	Validator string     `protobuf:"bytes,2,opt,name=validator,proto3" json:"validator,omitempty"`
+	Amount    types.Coin `protobuf:"bytes,3,opt,name=amount,proto3" json:"amount"`
+}
+
+func (m *MsgUnstakeLocal) Reset()         { *m = MsgUnstakeLocal{} }
+func (m *MsgUnstakeLocal) String() string { return proto.CompactTextString(m) }
+func (*MsgUnstakeLocal) ProtoMessage()    {}
+func (*MsgUnstakeLocal) Descriptor() ([]byte, []int) {
+	return fileDescriptor_81c8a558c0fdeb3a, []int{10}
+}
+func (m *MsgUnstakeLocal) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgUnstakeLocal) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgUnstakeLocal.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgUnstakeLocal) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgUnstakeLocal.Merge(m, src)
+}
+func (m *MsgUnstakeLocal) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgUnstakeLocal) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgUnstakeLocal.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgUnstakeLocal proto.InternalMessageInfo
+
+func (m *MsgUnstakeLocal) GetUser() string {
+	if m != nil {
+		return m.User
+	}
+	return ""
+}
+
+func (m *MsgUnstakeLocal) GetValidator() string {
+	if m != nil {
+		return m.Validator
+	}
+	return ""
+}
+
+func (m *MsgUnstakeLocal) GetAmount() types.Coin {
+	if m != nil {
+		return m.Amount
+	}
+	return types.Coin{}
+}
+
+// MsgUnstakeLocalResponse reports what unbonds until when.
+type MsgUnstakeLocalResponse struct {
+	CompletionTime time.Time `protobuf:"bytes,1,opt,name=completion_time,json=completionTime,proto3,stdtime" json:"completion_time"`
+	// amount is what unbonds, at most what was asked for.
+	Amount cosmossdk_io_math.Int `protobuf:"bytes,2,opt,name=amount,proto3,customtype=cosmossdk.io/math.Int" json:"amount"`
+}
+
+func (m *MsgUnstakeLocalResponse) Reset()         { *m = MsgUnstakeLocalResponse{} }
+func (m *MsgUnstakeLocalResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgUnstakeLocalResponse) ProtoMessage()    {}
+func (*MsgUnstakeLocalResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_81c8a558c0fdeb3a, []int{11}
+}
+func (m *MsgUnstakeLocalResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgUnstakeLocalResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgUnstakeLocalResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgUnstakeLocalResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgUnstakeLocalResponse.Merge(m, src)
+}
+func (m *MsgUnstakeLocalResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgUnstakeLocalResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgUnstakeLocalResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgUnstakeLocalResponse proto.InternalMessageInfo
+
+func (m *MsgUnstakeLocalResponse) GetCompletionTime() time.Time {
+	if m != nil {
+		return m.CompletionTime
+	}
+	return time.Time{}
+}
+
+// MsgRestakeLocal redelegates local stake.
+type MsgRestakeLocal struct {
+	User         string     `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	ValidatorSrc string     `protobuf:"bytes,2,opt,name=validator_src,json=validatorSrc,proto3" json:"validator_src,omitempty"`
+	ValidatorDst string     `protobuf:"bytes,3,opt,name=validator_dst,json=validatorDst,proto3" json:"validator_dst,omitempty"`
+	Amount       types.Coin `protobuf:"bytes,4,opt,name=amount,proto3" json:"amount"`
+}
+
+func (m *MsgRestakeLocal) Reset()         { *m = MsgRestakeLocal{} }
+func (m *MsgRestakeLocal) String() string { return proto.CompactTextString(m) }
+func (*MsgRestakeLocal) ProtoMessage()    {}
+func (*MsgRestakeLocal) Descriptor() ([]byte, []int) {
+	return fileDescriptor_81c8a558c0fdeb3a, []int{12}
+}
+func (m *MsgRestakeLocal) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgRestakeLocal) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgRestakeLocal.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgRestakeLocal) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgRestakeLocal.Merge(m, src)
+}
+func (m *MsgRestakeLocal) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgRestakeLocal) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgRestakeLocal.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgRestakeLocal proto.InternalMessageInfo
+
+func (m *MsgRestakeLocal) GetUser() string {
+	if m != nil {
+		return m.User
+	}
+	return ""
+}
+
+func (m *MsgRestakeLocal) GetValidatorSrc() string {
+	if m != nil {
+		return m.ValidatorSrc
+	}
+	return ""
+}
+
+func (m *MsgRestakeLocal) GetValidatorDst() string {
+	if m != nil {
+		return m.ValidatorDst
+	}
+	return ""
+}
+
+func (m *MsgRestakeLocal) GetAmount() types.Coin {
+	if m != nil {
+		return m.Amount
+	}
+	return types.Coin{}
+}
+
+// MsgRestakeLocalResponse reports until when the stake can be slashed for the validator it has left.
+type MsgRestakeLocalResponse struct {
+	CompletionTime time.Time `protobuf:"bytes,1,opt,name=completion_time,json=completionTime,proto3,stdtime" json:"completion_time"`
+}
+
+func (m *MsgRestakeLocalResponse) Reset()         { *m = MsgRestakeLocalResponse{} }
+func (m *MsgRestakeLocalResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgRestakeLocalResponse) ProtoMessage()    {}
+func (*MsgRestakeLocalResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_81c8a558c0fdeb3a, []int{13}
+}
+func (m *MsgRestakeLocalResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgRestakeLocalResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgRestakeLocalResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgRestakeLocalResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgRestakeLocalResponse.Merge(m, src)
+}
+func (m *MsgRestakeLocalResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgRestakeLocalResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgRestakeLocalResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgRestakeLocalResponse proto.InternalMessageInfo
+
+func (m *MsgRestakeLocalResponse) GetCompletionTime() time.Time {
+	if m != nil {
+		return m.CompletionTime
+	}
+	return time.Time{}
+}
+
+// MsgWithdrawLocalRewards pays rewards out.
+type MsgWithdrawLocalRewards struct {
+	User string `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	// validator is empty for all.
+	Validator string `protobuf:"bytes,2,opt,name=validator,proto3" json:"validator,omitempty"`
+}
+
+func (m *MsgWithdrawLocalRewards) Reset()         { *m = MsgWithdrawLocalRewards{} }
+func (m *MsgWithdrawLocalRewards) String() string { return proto.CompactTextString(m) }
+func (*MsgWithdrawLocalRewards) ProtoMessage()    {}
+func (*MsgWithdrawLocalRewards) Descriptor() ([]byte, []int) {
+	return fileDescriptor_81c8a558c0fdeb3a, []int{14}
+}
+func (m *MsgWithdrawLocalRewards) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgWithdrawLocalRewards) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgWithdrawLocalRewards.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgWithdrawLocalRewards) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgWithdrawLocalRewards.Merge(m, src)
+}
+func (m *MsgWithdrawLocalRewards) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgWithdrawLocalRewards) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgWithdrawLocalRewards.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgWithdrawLocalRewards proto.InternalMessageInfo
+
+func (m *MsgWithdrawLocalRewards) GetUser() string {
+	if m != nil {
+		return m.User
+	}
+	return ""
+}
+
+func (m *MsgWithdrawLocalRewards) GetValidator() string {
+	if m != nil {
+		return m.Validator
+	}
+	return ""
+}
+
+// MsgWithdrawLocalRewardsResponse reports what was paid.
+type MsgWithdrawLocalRewardsResponse struct {
+	Rewards github_com_cosmos_cosmos_sdk_types.Coins `protobuf:"bytes,1,rep,name=rewards,proto3,castrepeated=github.com/cosmos/cosmos-sdk/types.Coins" json:"rewards"`
+}
+
+func (m *MsgWithdrawLocalRewardsResponse) Reset()         { *m = MsgWithdrawLocalRewardsResponse{} }
+func (m *MsgWithdrawLocalRewardsResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgWithdrawLocalRewardsResponse) ProtoMessage()    {}
+func (*MsgWithdrawLocalRewardsResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_81c8a558c0fdeb3a, []int{15}
+}
+func (m *MsgWithdrawLocalRewardsResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgWithdrawLocalRewardsResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgWithdrawLocalRewardsResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgWithdrawLocalRewardsResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgWithdrawLocalRewardsResponse.Merge(m, src)
+}
+func (m *MsgWithdrawLocalRewardsResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgWithdrawLocalRewardsResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgWithdrawLocalRewardsResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgWithdrawLocalRewardsResponse proto.InternalMessageInfo
+
+func (m *MsgWithdrawLocalRewardsResponse) GetRewards() github_com_cosmos_cosmos_sdk_types.Coins {
+	if m != nil {
+		return m.Rewards
+	}
+	return nil
+}
+
 // MsgUpdateParams replaces the params.
 type MsgUpdateParams struct {
 	Authority string `protobuf:"bytes,1,opt,name=authority,proto3" json:"authority,omitempty"`
@@ -227,7 +858,7 @@ func (m *MsgUpdateParams) Reset()         { *m = MsgUpdateParams{} }
 func (m *MsgUpdateParams) String() string { return proto.CompactTextString(m) }
 func (*MsgUpdateParams) ProtoMessage()    {}
 func (*MsgUpdateParams) Descriptor() ([]byte, []int) {
-	return fileDescriptor_81c8a558c0fdeb3a, []int{4}
+	return fileDescriptor_81c8a558c0fdeb3a, []int{16}
 }
 func (m *MsgUpdateParams) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -278,7 +909,7 @@ func (m *MsgUpdateParamsResponse) Reset()         { *m = MsgUpdateParamsResponse
 func (m *MsgUpdateParamsResponse) String() string { return proto.CompactTextString(m) }
 func (*MsgUpdateParamsResponse) ProtoMessage()    {}
 func (*MsgUpdateParamsResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_81c8a558c0fdeb3a, []int{5}
+	return fileDescriptor_81c8a558c0fdeb3a, []int{17}
 }
 func (m *MsgUpdateParamsResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -312,6 +943,18 @@ func init() {
 	proto.RegisterType((*MsgDepositResponse)(nil), "mesh.vault.v1.MsgDepositResponse")
 	proto.RegisterType((*MsgWithdraw)(nil), "mesh.vault.v1.MsgWithdraw")
 	proto.RegisterType((*MsgWithdrawResponse)(nil), "mesh.vault.v1.MsgWithdrawResponse")
+	proto.RegisterType((*MsgDepositDelegation)(nil), "mesh.vault.v1.MsgDepositDelegation")
+	proto.RegisterType((*MsgDepositDelegationResponse)(nil), "mesh.vault.v1.MsgDepositDelegationResponse")
+	proto.RegisterType((*MsgWithdrawDelegation)(nil), "mesh.vault.v1.MsgWithdrawDelegation")
+	proto.RegisterType((*MsgWithdrawDelegationResponse)(nil), "mesh.vault.v1.MsgWithdrawDelegationResponse")
+	proto.RegisterType((*MsgStakeLocal)(nil), "mesh.vault.v1.MsgStakeLocal")
+	proto.RegisterType((*MsgStakeLocalResponse)(nil), "mesh.vault.v1.MsgStakeLocalResponse")
+	proto.RegisterType((*MsgUnstakeLocal)(nil), "mesh.vault.v1.MsgUnstakeLocal")
+	proto.RegisterType((*MsgUnstakeLocalResponse)(nil), "mesh.vault.v1.MsgUnstakeLocalResponse")
+	proto.RegisterType((*MsgRestakeLocal)(nil), "mesh.vault.v1.MsgRestakeLocal")
+	proto.RegisterType((*MsgRestakeLocalResponse)(nil), "mesh.vault.v1.MsgRestakeLocalResponse")
+	proto.RegisterType((*MsgWithdrawLocalRewards)(nil), "mesh.vault.v1.MsgWithdrawLocalRewards")
+	proto.RegisterType((*MsgWithdrawLocalRewardsResponse)(nil), "mesh.vault.v1.MsgWithdrawLocalRewardsResponse")
 	proto.RegisterType((*MsgUpdateParams)(nil), "mesh.vault.v1.MsgUpdateParams")
 	proto.RegisterType((*MsgUpdateParamsResponse)(nil), "mesh.vault.v1.MsgUpdateParamsResponse")
 }
@@ -319,44 +962,73 @@ func init() {
 func init() { proto.RegisterFile("mesh/vault/v1/tx.proto", fileDescriptor_81c8a558c0fdeb3a) }
 
 var fileDescriptor_81c8a558c0fdeb3a = []byte{
-	// 579 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xcc, 0x94, 0x4f, 0x6b, 0x13, 0x41,
-	0x18, 0xc6, 0x33, 0x5a, 0xab, 0x99, 0x2a, 0xe2, 0xda, 0xb4, 0xc9, 0x0a, 0xdb, 0xba, 0x8a, 0x94,
-	0xd4, 0xcc, 0x90, 0x0a, 0x22, 0x45, 0x10, 0xa3, 0x22, 0x55, 0x02, 0x12, 0x51, 0xc1, 0x8b, 0x4c,
-	0x36, 0xe3, 0x66, 0x31, 0xbb, 0xb3, 0xec, 0x3b, 0x1b, 0xdb, 0x9b, 0x78, 0xf4, 0xe4, 0x17, 0x10,
-	0x41, 0x2f, 0x1e, 0x83, 0xf4, 0x43, 0xf4, 0x58, 0x7a, 0x12, 0x0f, 0x45, 0x92, 0x43, 0x3e, 0x83,
-	0x37, 0x99, 0xdd, 0xc9, 0x9f, 0x6d, 0xa9, 0xe2, 0x45, 0xbc, 0x84, 0x7d, 0xdf, 0xe7, 0x7d, 0x9f,
-	0x3c, 0xf9, 0x65, 0x66, 0xf1, 0x82, 0xcf, 0xa1, 0x4d, 0xbb, 0x2c, 0xee, 0x48, 0xda, 0xad, 0x52,
-	0xb9, 0x49, 0xc2, 0x48, 0x48, 0x61, 0x9c, 0x51, 0x7d, 0x92, 0xf4, 0x49, 0xb7, 0x6a, 0x9e, 0x63,
-	0xbe, 0x17, 0x08, 0x9a, 0x7c, 0xa6, 0x13, 0xe6, 0xbc, 0x2b, 0x5c, 0x91, 0x3c, 0x52, 0xf5, 0xa4,
-	0xbb, 0x25, 0x47, 0x80, 0x2f, 0xe0, 0x45, 0x2a, 0xa4, 0x85, 0x96, 0xac, 0xb4, 0xa2, 0x4d, 0x06,
-	0x9c, 0x76, 0xab, 0x4d, 0x2e, 0x59, 0x95, 0x3a, 0xc2, 0x0b, 0xb4, 0xbe, 0xa8, 0x75, 0x1f, 0x5c,
-	0x15, 0xc5, 0x07, 0x57, 0x0b, 0x17, 0xb2, 0x19, 0x99, 0xe3, 0x88, 0x38, 0x90, 0xa9, 0x68, 0x7f,
-	0x40, 0x18, 0xd7, 0xc1, 0xbd, 0xcb, 0x43, 0x01, 0x9e, 0x34, 0xae, 0xe2, 0x99, 0x18, 0x78, 0x54,
-	0x44, 0xcb, 0x68, 0x25, 0x5f, 0x2b, 0xee, 0x6d, 0x57, 0xe6, 0x75, 0x88, 0xdb, 0xad, 0x56, 0xc4,
-	0x01, 0x1e, 0xcb, 0xc8, 0x0b, 0xdc, 0x46, 0x32, 0x65, 0xdc, 0xc4, 0xb3, 0xcc, 0x57, 0x66, 0xc5,
-	0x63, 0xcb, 0x68, 0x65, 0x6e, 0xad, 0x44, 0xf4, 0xb0, 0xca, 0x48, 0x74, 0x46, 0x72, 0x47, 0x78,
-	0x41, 0x2d, 0xbf, 0xb3, 0xbf, 0x94, 0xfb, 0x32, 0xec, 0x95, 0x51, 0x43, 0xef, 0xac, 0x5f, 0x7a,
-	0x3b, 0xec, 0x95, 0x13, 0xa3, 0x77, 0xc3, 0x5e, 0xb9, 0x30, 0x95, 0x72, 0x12, 0xc8, 0xfe, 0x84,
-	0xb0, 0x31, 0x29, 0x1b, 0x1c, 0x42, 0x11, 0x00, 0x37, 0x1e, 0x62, 0xec, 0x88, 0x4e, 0x87, 0x49,
-	0x1e, 0xb1, 0x8e, 0x4e, 0xbb, 0xaa, 0xbe, 0xe2, 0xfb, 0xfe, 0x52, 0x21, 0x0d, 0x01, 0xad, 0x57,
-	0xc4, 0x13, 0xd4, 0x67, 0xb2, 0x4d, 0x36, 0x02, 0xb9, 0xb7, 0x5d, 0xc1, 0x3a, 0xdd, 0x46, 0x20,
-	0x1b, 0x53, 0xeb, 0xc6, 0x2d, 0x3c, 0xf3, 0x32, 0xe2, 0x3c, 0xf9, 0x11, 0x7f, 0x69, 0x93, 0x2c,
-	0xda, 0x1f, 0x11, 0x9e, 0xab, 0x83, 0xfb, 0xcc, 0x93, 0xed, 0x56, 0xc4, 0x5e, 0xff, 0x53, 0x8a,
-	0x97, 0x33, 0x14, 0x17, 0xb2, 0x14, 0x47, 0x89, 0xec, 0xcf, 0x08, 0x9f, 0x9f, 0xaa, 0xff, 0x53,
-	0x8e, 0x5f, 0x11, 0x3e, 0x5b, 0x07, 0xf7, 0x49, 0xd8, 0x62, 0x92, 0x3f, 0x62, 0x11, 0xf3, 0xc1,
-	0xb8, 0x8e, 0xf3, 0x2c, 0x96, 0x6d, 0x11, 0x79, 0x72, 0xeb, 0x8f, 0x40, 0x27, 0xa3, 0xc6, 0x0d,
-	0x3c, 0x1b, 0x26, 0x0e, 0x9a, 0x6a, 0x81, 0x64, 0xae, 0x24, 0x49, 0xed, 0x33, 0x44, 0xd3, 0xf9,
-	0xf5, 0x8a, 0x22, 0x3a, 0x71, 0x52, 0x58, 0xcd, 0x2c, 0xd6, 0xe9, 0x80, 0x76, 0x09, 0x2f, 0x1e,
-	0x68, 0x8d, 0xe8, 0xae, 0xfd, 0x44, 0xf8, 0x78, 0x1d, 0x5c, 0xe3, 0x3e, 0x3e, 0x39, 0xba, 0x60,
-	0xa5, 0x03, 0x31, 0x26, 0x67, 0xdb, 0xbc, 0x78, 0xa4, 0x34, 0xfe, 0xbb, 0x1e, 0xe0, 0x53, 0xe3,
-	0x43, 0x66, 0x1e, 0x1e, 0x1f, 0x69, 0xa6, 0x7d, 0xb4, 0x36, 0xf6, 0x7a, 0x8a, 0x4f, 0x67, 0x40,
-	0x5b, 0x87, 0x77, 0xa6, 0x75, 0xf3, 0xca, 0xef, 0xf5, 0x91, 0xaf, 0x79, 0xe2, 0x8d, 0xa2, 0x59,
-	0xbb, 0xb7, 0xd3, 0xb7, 0xd0, 0x6e, 0xdf, 0x42, 0x3f, 0xfa, 0x16, 0x7a, 0x3f, 0xb0, 0x72, 0xbb,
-	0x03, 0x2b, 0xf7, 0x6d, 0x60, 0xe5, 0x9e, 0xaf, 0xba, 0x9e, 0x6c, 0xc7, 0x4d, 0xe2, 0x08, 0x9f,
-	0x2a, 0xcb, 0x0a, 0x70, 0x27, 0x56, 0xa4, 0x93, 0x8a, 0x6e, 0x6a, 0xce, 0x72, 0x2b, 0xe4, 0xd0,
-	0x9c, 0x4d, 0x5e, 0x53, 0xd7, 0x7e, 0x05, 0x00, 0x00, 0xff, 0xff, 0xa8, 0x80, 0x4f, 0xf8, 0x69,
-	0x05, 0x00, 0x00,
+	// 1056 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xdc, 0x57, 0xd1, 0x6b, 0x1c, 0x45,
+	0x18, 0xcf, 0x24, 0x69, 0xda, 0x7c, 0x69, 0x2c, 0x5d, 0x93, 0xf6, 0xb2, 0xb6, 0x77, 0xe9, 0x36,
+	0x84, 0x90, 0xf4, 0x76, 0x9b, 0x08, 0x22, 0x45, 0x28, 0x4d, 0xa3, 0x52, 0xf5, 0xa0, 0x5c, 0xb4,
+	0x82, 0x2f, 0x61, 0x6e, 0x6f, 0xba, 0xb7, 0x64, 0x77, 0xe7, 0xd8, 0x99, 0xbb, 0xb6, 0x6f, 0xe2,
+	0x93, 0xf8, 0xd4, 0x77, 0x11, 0x41, 0x5f, 0x44, 0x10, 0x82, 0x04, 0x04, 0xf1, 0x0f, 0xe8, 0x63,
+	0xc9, 0x93, 0xf8, 0xd0, 0x4a, 0x22, 0xc4, 0x57, 0x8b, 0x7f, 0x80, 0xec, 0xee, 0xec, 0xee, 0x4c,
+	0xb2, 0x17, 0x93, 0xb3, 0x16, 0xe3, 0x4b, 0x72, 0xf3, 0xfd, 0xbe, 0xef, 0x9b, 0x6f, 0xbe, 0xdf,
+	0x7c, 0xdf, 0x7e, 0x03, 0xe7, 0x7c, 0xc2, 0x5a, 0x56, 0x17, 0x77, 0x3c, 0x6e, 0x75, 0x17, 0x2d,
+	0x7e, 0xdf, 0x6c, 0x87, 0x94, 0x53, 0x6d, 0x3c, 0x92, 0x9b, 0xb1, 0xdc, 0xec, 0x2e, 0xea, 0x67,
+	0xb1, 0xef, 0x06, 0xd4, 0x8a, 0xff, 0x26, 0x1a, 0xfa, 0x84, 0x43, 0x1d, 0x1a, 0xff, 0xb4, 0xa2,
+	0x5f, 0x42, 0x3a, 0x65, 0x53, 0xe6, 0x53, 0xb6, 0x96, 0x00, 0xc9, 0x42, 0x40, 0xe5, 0x64, 0x65,
+	0x35, 0x30, 0x23, 0x56, 0x77, 0xb1, 0x41, 0x38, 0x5e, 0xb4, 0x6c, 0xea, 0x06, 0x02, 0x3f, 0x2f,
+	0x70, 0x9f, 0x39, 0x51, 0x28, 0x3e, 0x73, 0x04, 0x50, 0x71, 0x28, 0x75, 0x3c, 0x62, 0xc5, 0xab,
+	0x46, 0xe7, 0xae, 0xc5, 0x5d, 0x9f, 0x30, 0x8e, 0xfd, 0xb6, 0x50, 0x78, 0x45, 0x3d, 0x04, 0xb6,
+	0x6d, 0xda, 0x09, 0x78, 0x02, 0x1a, 0x5f, 0x20, 0x80, 0x1a, 0x73, 0x56, 0x48, 0x9b, 0x32, 0x97,
+	0x6b, 0x57, 0x60, 0xb8, 0xc3, 0x48, 0x58, 0x42, 0xd3, 0x68, 0x6e, 0x74, 0xb9, 0xb4, 0xb5, 0x59,
+	0x9d, 0x10, 0x51, 0xde, 0x68, 0x36, 0x43, 0xc2, 0xd8, 0x2a, 0x0f, 0xdd, 0xc0, 0xa9, 0xc7, 0x5a,
+	0xda, 0x1b, 0x30, 0x82, 0xfd, 0xc8, 0x59, 0x69, 0x70, 0x1a, 0xcd, 0x8d, 0x2d, 0x4d, 0x99, 0x42,
+	0x39, 0x3a, 0x84, 0x29, 0x0e, 0x61, 0xde, 0xa4, 0x6e, 0xb0, 0x3c, 0xfa, 0xe8, 0x49, 0x65, 0xe0,
+	0x9b, 0xdd, 0x8d, 0x79, 0x54, 0x17, 0x36, 0xd7, 0x2e, 0x7f, 0xb2, 0xbb, 0x31, 0x1f, 0x3b, 0xfa,
+	0x6c, 0x77, 0x63, 0x7e, 0x52, 0x8a, 0x32, 0x0f, 0xc8, 0xf8, 0x0a, 0x81, 0x96, 0x2f, 0xeb, 0x84,
+	0xb5, 0x69, 0xc0, 0x88, 0xf6, 0x2e, 0x80, 0x4d, 0x3d, 0x0f, 0x73, 0x12, 0x62, 0x4f, 0x44, 0xbb,
+	0x10, 0x6d, 0xf1, 0xcb, 0x93, 0xca, 0x64, 0x12, 0x04, 0x6b, 0xae, 0x9b, 0x2e, 0xb5, 0x7c, 0xcc,
+	0x5b, 0xe6, 0xad, 0x80, 0x6f, 0x6d, 0x56, 0x41, 0x44, 0x77, 0x2b, 0xe0, 0x75, 0xc9, 0x5c, 0xbb,
+	0x0e, 0xc3, 0x77, 0x43, 0x42, 0xe2, 0x43, 0x1c, 0xd1, 0x4d, 0x6c, 0x68, 0x7c, 0x89, 0x60, 0xac,
+	0xc6, 0x9c, 0x0f, 0x5d, 0xde, 0x6a, 0x86, 0xf8, 0xde, 0x0b, 0xcd, 0xe2, 0x8c, 0x92, 0xc5, 0x73,
+	0x6a, 0x16, 0xd3, 0x88, 0x8c, 0xaf, 0x11, 0xbc, 0x2c, 0xad, 0xff, 0xa3, 0x79, 0x7c, 0x86, 0x60,
+	0x22, 0x27, 0x7b, 0x85, 0x78, 0xc4, 0xc1, 0xdc, 0xa5, 0xc1, 0x11, 0x13, 0x7a, 0x1d, 0x46, 0xbb,
+	0xd8, 0x73, 0x9b, 0x98, 0xd3, 0x50, 0x04, 0x73, 0x69, 0x6b, 0xb3, 0x7a, 0x51, 0x98, 0xdc, 0x49,
+	0x31, 0xd5, 0x36, 0xb7, 0x91, 0x18, 0x19, 0xea, 0x83, 0x91, 0xaa, 0xc2, 0x48, 0xa5, 0xf0, 0x5e,
+	0xe7, 0x67, 0x33, 0xfe, 0x40, 0x70, 0xa1, 0x08, 0xc8, 0x38, 0xba, 0x99, 0x45, 0xd3, 0x07, 0x3f,
+	0xc2, 0x74, 0x0f, 0xd1, 0x83, 0xcf, 0x87, 0xe8, 0xa1, 0x7e, 0x89, 0xfe, 0x13, 0xc1, 0xa4, 0x74,
+	0x1d, 0x8f, 0x2b, 0xd3, 0xa6, 0xc2, 0xf4, 0x74, 0x71, 0xed, 0x49, 0x54, 0x3f, 0x43, 0x70, 0xb1,
+	0x10, 0xf9, 0x3f, 0x73, 0xfd, 0x1b, 0x82, 0xf1, 0x1a, 0x73, 0x56, 0x39, 0x5e, 0x27, 0xef, 0x51,
+	0x1b, 0x7b, 0xc7, 0x8b, 0xe3, 0x59, 0x85, 0xe3, 0x92, 0xca, 0x71, 0x7e, 0x28, 0xe3, 0xf3, 0xe4,
+	0x4a, 0xe7, 0x92, 0x8c, 0xd3, 0x1b, 0x70, 0xc2, 0x8b, 0x04, 0xfd, 0x50, 0x9a, 0x58, 0xfe, 0xf3,
+	0xce, 0xfa, 0x3b, 0x82, 0x33, 0x35, 0xe6, 0x7c, 0x10, 0xb0, 0x63, 0x4a, 0xc3, 0x9c, 0x42, 0x83,
+	0xae, 0xd2, 0x20, 0x1f, 0xcb, 0xf8, 0x0e, 0xc1, 0xf9, 0x3d, 0xb2, 0x8c, 0x8a, 0x1a, 0x9c, 0xb1,
+	0xa9, 0xdf, 0xf6, 0x48, 0x54, 0x74, 0x6b, 0xd1, 0xa0, 0x14, 0x9f, 0x7e, 0x6c, 0x49, 0x37, 0x93,
+	0x29, 0xca, 0x4c, 0xa7, 0x28, 0xf3, 0xfd, 0x74, 0x8a, 0x5a, 0x3e, 0x15, 0x45, 0xf3, 0xf0, 0x69,
+	0x05, 0xd5, 0x5f, 0xca, 0x8d, 0x23, 0x58, 0xaa, 0xd6, 0xc1, 0xbe, 0xab, 0xd5, 0xf8, 0x61, 0x30,
+	0xa6, 0xa6, 0x4e, 0xfa, 0xa6, 0xe6, 0x2d, 0x18, 0xcf, 0xd2, 0xbc, 0xc6, 0x42, 0xfb, 0xf0, 0xf4,
+	0x9c, 0xce, 0xec, 0x56, 0x43, 0x5b, 0xf5, 0xd3, 0x64, 0x5c, 0xd4, 0xfc, 0x91, 0xfc, 0xac, 0x30,
+	0x2e, 0x31, 0x3d, 0xfc, 0xbc, 0x99, 0x96, 0xb3, 0x64, 0xb4, 0x62, 0xa2, 0x65, 0xd1, 0xbf, 0x44,
+	0xb4, 0xf1, 0x63, 0x72, 0xa7, 0xd2, 0xc6, 0x2d, 0xf6, 0xba, 0x87, 0xc3, 0x26, 0x7b, 0xc1, 0x65,
+	0x74, 0xed, 0xaa, 0x92, 0x1e, 0xa3, 0xf8, 0x9b, 0x23, 0x07, 0x68, 0x7c, 0x8a, 0xa0, 0xd2, 0x03,
+	0xcb, 0xf2, 0x45, 0xe0, 0x64, 0x98, 0x88, 0x4a, 0x68, 0x7a, 0xe8, 0x60, 0xce, 0xae, 0x46, 0x69,
+	0xfa, 0xf6, 0x69, 0x65, 0xce, 0x71, 0x79, 0xab, 0xd3, 0x30, 0x6d, 0xea, 0x8b, 0xa7, 0x8c, 0xf8,
+	0x57, 0x65, 0xcd, 0x75, 0x8b, 0x3f, 0x68, 0x13, 0x16, 0x1b, 0xb0, 0x7a, 0xea, 0xdb, 0xf8, 0x5e,
+	0xb4, 0xa1, 0x76, 0x13, 0x73, 0x72, 0x1b, 0x87, 0xd8, 0x67, 0xda, 0x6b, 0x30, 0x8a, 0x3b, 0xbc,
+	0x45, 0x43, 0x97, 0x3f, 0xf8, 0xdb, 0x24, 0xe6, 0xaa, 0xda, 0xeb, 0x30, 0xd2, 0x8e, 0x3d, 0x88,
+	0xb1, 0x79, 0xd2, 0x54, 0x1e, 0x65, 0x66, 0xe2, 0x5e, 0xb9, 0x61, 0x89, 0x7e, 0x32, 0xa0, 0xe5,
+	0x9e, 0x8a, 0x1a, 0x8a, 0x14, 0xa0, 0x31, 0x95, 0xf4, 0x13, 0x49, 0x94, 0xa6, 0x6d, 0xe9, 0xa7,
+	0x11, 0x18, 0xaa, 0x31, 0x47, 0x7b, 0x1b, 0x4e, 0xa6, 0x2f, 0xa8, 0xa9, 0x3d, 0x61, 0xe4, 0xa3,
+	0x9d, 0x7e, 0xa9, 0x27, 0x94, 0xf1, 0xf0, 0x0e, 0x9c, 0xca, 0x5e, 0x11, 0xfa, 0x7e, 0xf5, 0x14,
+	0xd3, 0x8d, 0xde, 0x98, 0xc4, 0xe9, 0xd9, 0xfd, 0x93, 0xf4, 0xe5, 0x9e, 0x31, 0xe4, 0x4a, 0xfa,
+	0xc2, 0x21, 0x94, 0xb2, 0x6d, 0x5a, 0xa0, 0x15, 0xcc, 0x71, 0x33, 0xbd, 0x03, 0x94, 0x36, 0xba,
+	0x72, 0x18, 0xad, 0x6c, 0xa7, 0xdb, 0x00, 0xd2, 0x14, 0x71, 0x61, 0xbf, 0x6d, 0x8e, 0xea, 0x33,
+	0x07, 0xa1, 0x99, 0xc7, 0x3b, 0x70, 0x5a, 0xf9, 0x24, 0x96, 0xf7, 0x5b, 0xc9, 0xb8, 0x3e, 0x7b,
+	0x30, 0x2e, 0xfb, 0x55, 0xfa, 0x79, 0x81, 0x5f, 0x19, 0x2f, 0xf2, 0x5b, 0xd8, 0xd6, 0x02, 0x98,
+	0x28, 0xec, 0x41, 0xb3, 0xbd, 0xf3, 0x28, 0xeb, 0xe9, 0xe6, 0xe1, 0xf4, 0x94, 0xfc, 0xc8, 0xb5,
+	0x5a, 0x94, 0x1f, 0x09, 0x2f, 0xcc, 0x4f, 0x41, 0xdd, 0xe8, 0x27, 0x3e, 0x8e, 0x0a, 0x72, 0xf9,
+	0xcd, 0x47, 0xdb, 0x65, 0xf4, 0x78, 0xbb, 0x8c, 0x7e, 0xdd, 0x2e, 0xa3, 0x87, 0x3b, 0xe5, 0x81,
+	0xc7, 0x3b, 0xe5, 0x81, 0x9f, 0x77, 0xca, 0x03, 0x1f, 0x2d, 0x48, 0xbd, 0x25, 0x72, 0x59, 0x65,
+	0xc4, 0xee, 0x44, 0xc5, 0x1a, 0xaf, 0xac, 0xfb, 0xa2, 0x54, 0xe3, 0x26, 0xd3, 0x18, 0x89, 0x7b,
+	0xf9, 0xab, 0x7f, 0x05, 0x00, 0x00, 0xff, 0xff, 0xba, 0x51, 0xcf, 0x67, 0xae, 0x11, 0x00, 0x00,
 }
 
 // Reference imports to suppress errors if they are not otherwise used.
@@ -375,6 +1047,18 @@ type MsgClient interface {
 	Deposit(ctx context.Context, in *MsgDeposit, opts ...grpc.CallOption) (*MsgDepositResponse, error)
 	// Withdraw takes free collateral out.
 	Withdraw(ctx context.Context, in *MsgWithdraw, opts ...grpc.CallOption) (*MsgWithdrawResponse, error)
+	// DepositDelegation moves a delegation of the sender into the vault, staked with the same validator all the time.
+	DepositDelegation(ctx context.Context, in *MsgDepositDelegation, opts ...grpc.CallOption) (*MsgDepositDelegationResponse, error)
+	// WithdrawDelegation moves free local stake out of the vault, as an ordinary delegation to the same validator.
+	WithdrawDelegation(ctx context.Context, in *MsgWithdrawDelegation, opts ...grpc.CallOption) (*MsgWithdrawDelegationResponse, error)
+	// StakeLocal stakes liquid collateral with a validator of this chain.
+	StakeLocal(ctx context.Context, in *MsgStakeLocal, opts ...grpc.CallOption) (*MsgStakeLocalResponse, error)
+	// UnstakeLocal unbonds local stake; it is liquid collateral again after this chain's unbonding period.
+	UnstakeLocal(ctx context.Context, in *MsgUnstakeLocal, opts ...grpc.CallOption) (*MsgUnstakeLocalResponse, error)
+	// RestakeLocal redelegates local stake to another validator.
+	RestakeLocal(ctx context.Context, in *MsgRestakeLocal, opts ...grpc.CallOption) (*MsgRestakeLocalResponse, error)
+	// WithdrawLocalRewards pays the rewards of local stake out to the sender's withdraw address.
+	WithdrawLocalRewards(ctx context.Context, in *MsgWithdrawLocalRewards, opts ...grpc.CallOption) (*MsgWithdrawLocalRewardsResponse, error)
 	// UpdateParams replaces the params; governance only.
 	UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error)
 }
@@ -405,6 +1089,60 @@ func (c *msgClient) Withdraw(ctx context.Context, in *MsgWithdraw, opts ...grpc.
 	return out, nil
 }
 
+func (c *msgClient) DepositDelegation(ctx context.Context, in *MsgDepositDelegation, opts ...grpc.CallOption) (*MsgDepositDelegationResponse, error) {
+	out := new(MsgDepositDelegationResponse)
+	err := c.cc.Invoke(ctx, "/mesh.vault.v1.Msg/DepositDelegation", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) WithdrawDelegation(ctx context.Context, in *MsgWithdrawDelegation, opts ...grpc.CallOption) (*MsgWithdrawDelegationResponse, error) {
+	out := new(MsgWithdrawDelegationResponse)
+	err := c.cc.Invoke(ctx, "/mesh.vault.v1.Msg/WithdrawDelegation", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) StakeLocal(ctx context.Context, in *MsgStakeLocal, opts ...grpc.CallOption) (*MsgStakeLocalResponse, error) {
+	out := new(MsgStakeLocalResponse)
+	err := c.cc.Invoke(ctx, "/mesh.vault.v1.Msg/StakeLocal", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) UnstakeLocal(ctx context.Context, in *MsgUnstakeLocal, opts ...grpc.CallOption) (*MsgUnstakeLocalResponse, error) {
+	out := new(MsgUnstakeLocalResponse)
+	err := c.cc.Invoke(ctx, "/mesh.vault.v1.Msg/UnstakeLocal", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) RestakeLocal(ctx context.Context, in *MsgRestakeLocal, opts ...grpc.CallOption) (*MsgRestakeLocalResponse, error) {
+	out := new(MsgRestakeLocalResponse)
+	err := c.cc.Invoke(ctx, "/mesh.vault.v1.Msg/RestakeLocal", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) WithdrawLocalRewards(ctx context.Context, in *MsgWithdrawLocalRewards, opts ...grpc.CallOption) (*MsgWithdrawLocalRewardsResponse, error) {
+	out := new(MsgWithdrawLocalRewardsResponse)
+	err := c.cc.Invoke(ctx, "/mesh.vault.v1.Msg/WithdrawLocalRewards", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *msgClient) UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error) {
 	out := new(MsgUpdateParamsResponse)
 	err := c.cc.Invoke(ctx, "/mesh.vault.v1.Msg/UpdateParams", in, out, opts...)
@@ -420,6 +1158,18 @@ type MsgServer interface {
 	Deposit(context.Context, *MsgDeposit) (*MsgDepositResponse, error)
 	// Withdraw takes free collateral out.
 	Withdraw(context.Context, *MsgWithdraw) (*MsgWithdrawResponse, error)
+	// DepositDelegation moves a delegation of the sender into the vault, staked with the same validator all the time.
+	DepositDelegation(context.Context, *MsgDepositDelegation) (*MsgDepositDelegationResponse, error)
+	// WithdrawDelegation moves free local stake out of the vault, as an ordinary delegation to the same validator.
+	WithdrawDelegation(context.Context, *MsgWithdrawDelegation) (*MsgWithdrawDelegationResponse, error)
+	// StakeLocal stakes liquid collateral with a validator of this chain.
+	StakeLocal(context.Context, *MsgStakeLocal) (*MsgStakeLocalResponse, error)
+	// UnstakeLocal unbonds local stake; it is liquid collateral again after this chain's unbonding period.
+	UnstakeLocal(context.Context, *MsgUnstakeLocal) (*MsgUnstakeLocalResponse, error)
+	// RestakeLocal redelegates local stake to another validator.
+	RestakeLocal(context.Context, *MsgRestakeLocal) (*MsgRestakeLocalResponse, error)
+	// WithdrawLocalRewards pays the rewards of local stake out to the sender's withdraw address.
+	WithdrawLocalRewards(context.Context, *MsgWithdrawLocalRewards) (*MsgWithdrawLocalRewardsResponse, error)
 	// UpdateParams replaces the params; governance only.
 	UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error)
 }
@@ -433,6 +1183,24 @@ func (*UnimplementedMsgServer) Deposit(ctx context.Context, req *MsgDeposit) (*M
 }
 func (*UnimplementedMsgServer) Withdraw(ctx context.Context, req *MsgWithdraw) (*MsgWithdrawResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Withdraw not implemented")
+}
+func (*UnimplementedMsgServer) DepositDelegation(ctx context.Context, req *MsgDepositDelegation) (*MsgDepositDelegationResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method DepositDelegation not implemented")
+}
+func (*UnimplementedMsgServer) WithdrawDelegation(ctx context.Context, req *MsgWithdrawDelegation) (*MsgWithdrawDelegationResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method WithdrawDelegation not implemented")
+}
+func (*UnimplementedMsgServer) StakeLocal(ctx context.Context, req *MsgStakeLocal) (*MsgStakeLocalResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method StakeLocal not implemented")
+}
+func (*UnimplementedMsgServer) UnstakeLocal(ctx context.Context, req *MsgUnstakeLocal) (*MsgUnstakeLocalResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method UnstakeLocal not implemented")
+}
+func (*UnimplementedMsgServer) RestakeLocal(ctx context.Context, req *MsgRestakeLocal) (*MsgRestakeLocalResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method RestakeLocal not implemented")
+}
+func (*UnimplementedMsgServer) WithdrawLocalRewards(ctx context.Context, req *MsgWithdrawLocalRewards) (*MsgWithdrawLocalRewardsResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method WithdrawLocalRewards not implemented")
 }
 func (*UnimplementedMsgServer) UpdateParams(ctx context.Context, req *MsgUpdateParams) (*MsgUpdateParamsResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method UpdateParams not implemented")
@@ -478,6 +1246,114 @@ func _Msg_Withdraw_Handler(srv interface{}, ctx context.Context, dec func(interf
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Msg_DepositDelegation_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgDepositDelegation)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).DepositDelegation(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/mesh.vault.v1.Msg/DepositDelegation",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).DepositDelegation(ctx, req.(*MsgDepositDelegation))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_WithdrawDelegation_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgWithdrawDelegation)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).WithdrawDelegation(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/mesh.vault.v1.Msg/WithdrawDelegation",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).WithdrawDelegation(ctx, req.(*MsgWithdrawDelegation))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_StakeLocal_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgStakeLocal)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).StakeLocal(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/mesh.vault.v1.Msg/StakeLocal",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).StakeLocal(ctx, req.(*MsgStakeLocal))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_UnstakeLocal_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgUnstakeLocal)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).UnstakeLocal(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/mesh.vault.v1.Msg/UnstakeLocal",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).UnstakeLocal(ctx, req.(*MsgUnstakeLocal))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_RestakeLocal_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgRestakeLocal)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).RestakeLocal(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/mesh.vault.v1.Msg/RestakeLocal",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).RestakeLocal(ctx, req.(*MsgRestakeLocal))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_WithdrawLocalRewards_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgWithdrawLocalRewards)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).WithdrawLocalRewards(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/mesh.vault.v1.Msg/WithdrawLocalRewards",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).WithdrawLocalRewards(ctx, req.(*MsgWithdrawLocalRewards))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Msg_UpdateParams_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(MsgUpdateParams)
 	if err := dec(in); err != nil {
@@ -508,6 +1384,30 @@ var _Msg_serviceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Withdraw",
 			Handler:    _Msg_Withdraw_Handler,
+		},
+		{
+			MethodName: "DepositDelegation",
+			Handler:    _Msg_DepositDelegation_Handler,
+		},
+		{
+			MethodName: "WithdrawDelegation",
+			Handler:    _Msg_WithdrawDelegation_Handler,
+		},
+		{
+			MethodName: "StakeLocal",
+			Handler:    _Msg_StakeLocal_Handler,
+		},
+		{
+			MethodName: "UnstakeLocal",
+			Handler:    _Msg_UnstakeLocal_Handler,
+		},
+		{
+			MethodName: "RestakeLocal",
+			Handler:    _Msg_RestakeLocal_Handler,
+		},
+		{
+			MethodName: "WithdrawLocalRewards",
+			Handler:    _Msg_WithdrawLocalRewards_Handler,
 		},
 		{
 			MethodName: "UpdateParams",
@@ -684,6 +1584,543 @@ func (m *MsgWithdrawResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *MsgDepositDelegation) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgDepositDelegation) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgDepositDelegation) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	{
+		size, err := m.Amount.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintTx(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x1a
+	if len(m.Validator) > 0 {
+		i -= len(m.Validator)
+		copy(dAtA[i:], m.Validator)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Validator)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.User) > 0 {
+		i -= len(m.User)
+		copy(dAtA[i:], m.User)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.User)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgDepositDelegationResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgDepositDelegationResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgDepositDelegationResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	{
+		size := m.Free.Size()
+		i -= size
+		if _, err := m.Free.MarshalTo(dAtA[i:]); err != nil {
+			return 0, err
+		}
+		i = encodeVarintTx(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x1a
+	{
+		size := m.Collateral.Size()
+		i -= size
+		if _, err := m.Collateral.MarshalTo(dAtA[i:]); err != nil {
+			return 0, err
+		}
+		i = encodeVarintTx(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x12
+	{
+		size := m.Amount.Size()
+		i -= size
+		if _, err := m.Amount.MarshalTo(dAtA[i:]); err != nil {
+			return 0, err
+		}
+		i = encodeVarintTx(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgWithdrawDelegation) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgWithdrawDelegation) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgWithdrawDelegation) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	{
+		size, err := m.Amount.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintTx(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x1a
+	if len(m.Validator) > 0 {
+		i -= len(m.Validator)
+		copy(dAtA[i:], m.Validator)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Validator)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.User) > 0 {
+		i -= len(m.User)
+		copy(dAtA[i:], m.User)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.User)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgWithdrawDelegationResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgWithdrawDelegationResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgWithdrawDelegationResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	{
+		size := m.Free.Size()
+		i -= size
+		if _, err := m.Free.MarshalTo(dAtA[i:]); err != nil {
+			return 0, err
+		}
+		i = encodeVarintTx(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x1a
+	{
+		size := m.Collateral.Size()
+		i -= size
+		if _, err := m.Collateral.MarshalTo(dAtA[i:]); err != nil {
+			return 0, err
+		}
+		i = encodeVarintTx(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x12
+	{
+		size := m.Amount.Size()
+		i -= size
+		if _, err := m.Amount.MarshalTo(dAtA[i:]); err != nil {
+			return 0, err
+		}
+		i = encodeVarintTx(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgStakeLocal) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgStakeLocal) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgStakeLocal) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	{
+		size, err := m.Amount.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintTx(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x1a
+	if len(m.Validator) > 0 {
+		i -= len(m.Validator)
+		copy(dAtA[i:], m.Validator)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Validator)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.User) > 0 {
+		i -= len(m.User)
+		copy(dAtA[i:], m.User)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.User)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgStakeLocalResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgStakeLocalResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgStakeLocalResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	{
+		size := m.Free.Size()
+		i -= size
+		if _, err := m.Free.MarshalTo(dAtA[i:]); err != nil {
+			return 0, err
+		}
+		i = encodeVarintTx(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x12
+	{
+		size := m.Local.Size()
+		i -= size
+		if _, err := m.Local.MarshalTo(dAtA[i:]); err != nil {
+			return 0, err
+		}
+		i = encodeVarintTx(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgUnstakeLocal) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgUnstakeLocal) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgUnstakeLocal) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	{
+		size, err := m.Amount.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintTx(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x1a
+	if len(m.Validator) > 0 {
+		i -= len(m.Validator)
+		copy(dAtA[i:], m.Validator)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Validator)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.User) > 0 {
+		i -= len(m.User)
+		copy(dAtA[i:], m.User)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.User)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgUnstakeLocalResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgUnstakeLocalResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgUnstakeLocalResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	{
+		size := m.Amount.Size()
+		i -= size
+		if _, err := m.Amount.MarshalTo(dAtA[i:]); err != nil {
+			return 0, err
+		}
+		i = encodeVarintTx(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x12
+	n7, err7 := github_com_cosmos_gogoproto_types.StdTimeMarshalTo(m.CompletionTime, dAtA[i-github_com_cosmos_gogoproto_types.SizeOfStdTime(m.CompletionTime):])
+	if err7 != nil {
+		return 0, err7
+	}
+	i -= n7
+	i = encodeVarintTx(dAtA, i, uint64(n7))
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgRestakeLocal) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgRestakeLocal) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgRestakeLocal) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	{
+		size, err := m.Amount.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintTx(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x22
+	if len(m.ValidatorDst) > 0 {
+		i -= len(m.ValidatorDst)
+		copy(dAtA[i:], m.ValidatorDst)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.ValidatorDst)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.ValidatorSrc) > 0 {
+		i -= len(m.ValidatorSrc)
+		copy(dAtA[i:], m.ValidatorSrc)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.ValidatorSrc)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.User) > 0 {
+		i -= len(m.User)
+		copy(dAtA[i:], m.User)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.User)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgRestakeLocalResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgRestakeLocalResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgRestakeLocalResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	n9, err9 := github_com_cosmos_gogoproto_types.StdTimeMarshalTo(m.CompletionTime, dAtA[i-github_com_cosmos_gogoproto_types.SizeOfStdTime(m.CompletionTime):])
+	if err9 != nil {
+		return 0, err9
+	}
+	i -= n9
+	i = encodeVarintTx(dAtA, i, uint64(n9))
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgWithdrawLocalRewards) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgWithdrawLocalRewards) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgWithdrawLocalRewards) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Validator) > 0 {
+		i -= len(m.Validator)
+		copy(dAtA[i:], m.Validator)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Validator)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.User) > 0 {
+		i -= len(m.User)
+		copy(dAtA[i:], m.User)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.User)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgWithdrawLocalRewardsResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgWithdrawLocalRewardsResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgWithdrawLocalRewardsResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Rewards) > 0 {
+		for iNdEx := len(m.Rewards) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Rewards[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintTx(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
 func (m *MsgUpdateParams) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -811,6 +2248,204 @@ func (m *MsgWithdrawResponse) Size() (n int) {
 	n += 1 + l + sovTx(uint64(l))
 	l = m.Free.Size()
 	n += 1 + l + sovTx(uint64(l))
+	return n
+}
+
+func (m *MsgDepositDelegation) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.User)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Validator)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = m.Amount.Size()
+	n += 1 + l + sovTx(uint64(l))
+	return n
+}
+
+func (m *MsgDepositDelegationResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.Amount.Size()
+	n += 1 + l + sovTx(uint64(l))
+	l = m.Collateral.Size()
+	n += 1 + l + sovTx(uint64(l))
+	l = m.Free.Size()
+	n += 1 + l + sovTx(uint64(l))
+	return n
+}
+
+func (m *MsgWithdrawDelegation) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.User)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Validator)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = m.Amount.Size()
+	n += 1 + l + sovTx(uint64(l))
+	return n
+}
+
+func (m *MsgWithdrawDelegationResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.Amount.Size()
+	n += 1 + l + sovTx(uint64(l))
+	l = m.Collateral.Size()
+	n += 1 + l + sovTx(uint64(l))
+	l = m.Free.Size()
+	n += 1 + l + sovTx(uint64(l))
+	return n
+}
+
+func (m *MsgStakeLocal) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.User)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Validator)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = m.Amount.Size()
+	n += 1 + l + sovTx(uint64(l))
+	return n
+}
+
+func (m *MsgStakeLocalResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.Local.Size()
+	n += 1 + l + sovTx(uint64(l))
+	l = m.Free.Size()
+	n += 1 + l + sovTx(uint64(l))
+	return n
+}
+
+func (m *MsgUnstakeLocal) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.User)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Validator)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = m.Amount.Size()
+	n += 1 + l + sovTx(uint64(l))
+	return n
+}
+
+func (m *MsgUnstakeLocalResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = github_com_cosmos_gogoproto_types.SizeOfStdTime(m.CompletionTime)
+	n += 1 + l + sovTx(uint64(l))
+	l = m.Amount.Size()
+	n += 1 + l + sovTx(uint64(l))
+	return n
+}
+
+func (m *MsgRestakeLocal) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.User)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.ValidatorSrc)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.ValidatorDst)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = m.Amount.Size()
+	n += 1 + l + sovTx(uint64(l))
+	return n
+}
+
+func (m *MsgRestakeLocalResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = github_com_cosmos_gogoproto_types.SizeOfStdTime(m.CompletionTime)
+	n += 1 + l + sovTx(uint64(l))
+	return n
+}
+
+func (m *MsgWithdrawLocalRewards) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.User)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Validator)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgWithdrawLocalRewardsResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Rewards) > 0 {
+		for _, e := range m.Rewards {
+			l = e.Size()
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
 	return n
 }
 
@@ -1286,6 +2921,1593 @@ func (m *MsgWithdrawResponse) Unmarshal(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			if err := m.Free.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgDepositDelegation) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgDepositDelegation: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgDepositDelegation: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field User", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.User = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Validator", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Validator = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Amount", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Amount.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgDepositDelegationResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgDepositDelegationResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgDepositDelegationResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Amount", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Amount.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Collateral", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Collateral.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Free", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Free.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgWithdrawDelegation) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgWithdrawDelegation: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgWithdrawDelegation: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field User", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.User = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Validator", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Validator = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Amount", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Amount.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgWithdrawDelegationResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgWithdrawDelegationResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgWithdrawDelegationResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Amount", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Amount.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Collateral", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Collateral.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Free", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Free.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgStakeLocal) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgStakeLocal: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgStakeLocal: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field User", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.User = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Validator", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Validator = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Amount", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Amount.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgStakeLocalResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgStakeLocalResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgStakeLocalResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Local", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Local.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Free", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Free.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgUnstakeLocal) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgUnstakeLocal: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgUnstakeLocal: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field User", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.User = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Validator", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Validator = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Amount", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Amount.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgUnstakeLocalResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgUnstakeLocalResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgUnstakeLocalResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CompletionTime", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := github_com_cosmos_gogoproto_types.StdTimeUnmarshal(&m.CompletionTime, dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Amount", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Amount.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgRestakeLocal) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgRestakeLocal: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgRestakeLocal: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field User", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.User = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ValidatorSrc", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.ValidatorSrc = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ValidatorDst", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.ValidatorDst = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Amount", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Amount.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgRestakeLocalResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgRestakeLocalResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgRestakeLocalResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CompletionTime", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := github_com_cosmos_gogoproto_types.StdTimeUnmarshal(&m.CompletionTime, dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgWithdrawLocalRewards) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgWithdrawLocalRewards: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgWithdrawLocalRewards: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field User", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.User = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Validator", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Validator = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgWithdrawLocalRewardsResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgWithdrawLocalRewardsResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgWithdrawLocalRewardsResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Rewards", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Rewards = append(m.Rewards, types.Coin{})
+			if err := m.Rewards[len(m.Rewards)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
 			iNdEx = postIndex

@@ -12,6 +12,8 @@ import (
 	_ "github.com/cosmos/gogoproto/gogoproto"
 	grpc1 "github.com/cosmos/gogoproto/grpc"
 	proto "github.com/cosmos/gogoproto/proto"
+	_ "github.com/cosmos/gogoproto/types"
+	github_com_cosmos_gogoproto_types "github.com/cosmos/gogoproto/types"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	grpc "google.golang.org/grpc"
 	codes "google.golang.org/grpc/codes"
@@ -19,12 +21,14 @@ import (
 	io "io"
 	math "math"
 	math_bits "math/bits"
+	time "time"
 )
 
 // Reference imports to suppress errors if they are not otherwise used.
 var _ = proto.Marshal
 var _ = fmt.Errorf
 var _ = math.Inf
+var _ = time.Kitchen
 
 // This is a compile-time assertion to ensure that this generated file
 // is compatible with the proto package it is being compiled against.
@@ -502,6 +506,280 @@ func (m *QueryDelegationsResponse) GetPagination() *query.PageResponse {
 	return nil
 }
 
+// QuerySupplyRequest asks for the supply of the bond denom.
+type QuerySupplyRequest struct {
+}
+
+func (m *QuerySupplyRequest) Reset()         { *m = QuerySupplyRequest{} }
+func (m *QuerySupplyRequest) String() string { return proto.CompactTextString(m) }
+func (*QuerySupplyRequest) ProtoMessage()    {}
+func (*QuerySupplyRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_bb3cf458390946f9, []int{10}
+}
+func (m *QuerySupplyRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QuerySupplyRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QuerySupplyRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QuerySupplyRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QuerySupplyRequest.Merge(m, src)
+}
+func (m *QuerySupplyRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QuerySupplyRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QuerySupplyRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QuerySupplyRequest proto.InternalMessageInfo
+
+// QuerySupplyResponse holds the supply of the bond denom, in base units.
+type QuerySupplyResponse struct {
+	// denom is the bond denom.
+	Denom string `protobuf:"bytes,1,opt,name=denom,proto3" json:"denom,omitempty"`
+	// total is the supply by x/bank.
+	Total cosmossdk_io_math.Int `protobuf:"bytes,2,opt,name=total,proto3,customtype=cosmossdk.io/math.Int" json:"total"`
+	// virtual is all virtual stake, delegated and unbonding; rounded to the nearest unit for each validator.
+	Virtual cosmossdk_io_math.Int `protobuf:"bytes,3,opt,name=virtual,proto3,customtype=cosmossdk.io/math.Int" json:"virtual"`
+	// native is total less virtual: the supply that inflation is computed from.
+	Native cosmossdk_io_math.Int `protobuf:"bytes,4,opt,name=native,proto3,customtype=cosmossdk.io/math.Int" json:"native"`
+}
+
+func (m *QuerySupplyResponse) Reset()         { *m = QuerySupplyResponse{} }
+func (m *QuerySupplyResponse) String() string { return proto.CompactTextString(m) }
+func (*QuerySupplyResponse) ProtoMessage()    {}
+func (*QuerySupplyResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_bb3cf458390946f9, []int{11}
+}
+func (m *QuerySupplyResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QuerySupplyResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QuerySupplyResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QuerySupplyResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QuerySupplyResponse.Merge(m, src)
+}
+func (m *QuerySupplyResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QuerySupplyResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QuerySupplyResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QuerySupplyResponse proto.InternalMessageInfo
+
+func (m *QuerySupplyResponse) GetDenom() string {
+	if m != nil {
+		return m.Denom
+	}
+	return ""
+}
+
+// QueryExposureRequest pages through the sources with a cap or virtual stake.
+type QueryExposureRequest struct {
+	Pagination *query.PageRequest `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QueryExposureRequest) Reset()         { *m = QueryExposureRequest{} }
+func (m *QueryExposureRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryExposureRequest) ProtoMessage()    {}
+func (*QueryExposureRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_bb3cf458390946f9, []int{12}
+}
+func (m *QueryExposureRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryExposureRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryExposureRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryExposureRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryExposureRequest.Merge(m, src)
+}
+func (m *QueryExposureRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryExposureRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryExposureRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryExposureRequest proto.InternalMessageInfo
+
+func (m *QueryExposureRequest) GetPagination() *query.PageRequest {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
+// SourceExposure is how much of the chain one source makes up.
+type SourceExposure struct {
+	// source is the converter's id.
+	Source uint64 `protobuf:"varint,1,opt,name=source,proto3" json:"source,omitempty"`
+	// bonded is its virtual stake with bonded validators, in bond denom base units.
+	Bonded cosmossdk_io_math.Int `protobuf:"bytes,2,opt,name=bonded,proto3,customtype=cosmossdk.io/math.Int" json:"bonded"`
+	// power_share is bonded as a part of all bonded stake, which is its share of the consensus power; rounded down.
+	PowerShare cosmossdk_io_math.LegacyDec `protobuf:"bytes,3,opt,name=power_share,json=powerShare,proto3,customtype=cosmossdk.io/math.LegacyDec" json:"power_share"`
+	// reaches_third is true from a third of all bonded stake on: so much power at validators that do not sign stops the
+	// chain, and the stakers of the provider choose the validators.
+	ReachesThird bool `protobuf:"varint,4,opt,name=reaches_third,json=reachesThird,proto3" json:"reaches_third,omitempty"`
+	// governance_weight is the part of its virtual stake that counts in votes.
+	GovernanceWeight cosmossdk_io_math.LegacyDec `protobuf:"bytes,5,opt,name=governance_weight,json=governanceWeight,proto3,customtype=cosmossdk.io/math.LegacyDec" json:"governance_weight"`
+	// reward_share is the part of the block rewards that it gets, after x/distribution's community tax and net of the
+	// commission that each validator charges now, if every bonded validator signs; rounded down. The rest of the part that
+	// its stake earns is the validators'.
+	RewardShare cosmossdk_io_math.LegacyDec `protobuf:"bytes,6,opt,name=reward_share,json=rewardShare,proto3,customtype=cosmossdk.io/math.LegacyDec" json:"reward_share"`
+}
+
+func (m *SourceExposure) Reset()         { *m = SourceExposure{} }
+func (m *SourceExposure) String() string { return proto.CompactTextString(m) }
+func (*SourceExposure) ProtoMessage()    {}
+func (*SourceExposure) Descriptor() ([]byte, []int) {
+	return fileDescriptor_bb3cf458390946f9, []int{13}
+}
+func (m *SourceExposure) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *SourceExposure) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_SourceExposure.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *SourceExposure) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_SourceExposure.Merge(m, src)
+}
+func (m *SourceExposure) XXX_Size() int {
+	return m.Size()
+}
+func (m *SourceExposure) XXX_DiscardUnknown() {
+	xxx_messageInfo_SourceExposure.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_SourceExposure proto.InternalMessageInfo
+
+func (m *SourceExposure) GetSource() uint64 {
+	if m != nil {
+		return m.Source
+	}
+	return 0
+}
+
+func (m *SourceExposure) GetReachesThird() bool {
+	if m != nil {
+		return m.ReachesThird
+	}
+	return false
+}
+
+// QueryExposureResponse holds one page of sources.
+type QueryExposureResponse struct {
+	Sources []SourceExposure `protobuf:"bytes,1,rep,name=sources,proto3" json:"sources"`
+	// bonded is all bonded stake of the chain, native and virtual, in bond denom base units.
+	Bonded cosmossdk_io_math.Int `protobuf:"bytes,2,opt,name=bonded,proto3,customtype=cosmossdk.io/math.Int" json:"bonded"`
+	// epoch_duration is what epoch_length blocks take at the pace of the recent ones; 0 if that is not known, because the
+	// chain is too young or x/staking keeps no historical entries.
+	EpochDuration time.Duration `protobuf:"bytes,3,opt,name=epoch_duration,json=epochDuration,proto3,stdduration" json:"epoch_duration"`
+	// warning says that epochs are more than a day apart; empty if they are not.
+	Warning    string              `protobuf:"bytes,4,opt,name=warning,proto3" json:"warning,omitempty"`
+	Pagination *query.PageResponse `protobuf:"bytes,5,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QueryExposureResponse) Reset()         { *m = QueryExposureResponse{} }
+func (m *QueryExposureResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryExposureResponse) ProtoMessage()    {}
+func (*QueryExposureResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_bb3cf458390946f9, []int{14}
+}
+func (m *QueryExposureResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryExposureResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryExposureResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryExposureResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryExposureResponse.Merge(m, src)
+}
+func (m *QueryExposureResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryExposureResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryExposureResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryExposureResponse proto.InternalMessageInfo
+
+func (m *QueryExposureResponse) GetSources() []SourceExposure {
+	if m != nil {
+		return m.Sources
+	}
+	return nil
+}
+
+func (m *QueryExposureResponse) GetEpochDuration() time.Duration {
+	if m != nil {
+		return m.EpochDuration
+	}
+	return 0
+}
+
+func (m *QueryExposureResponse) GetWarning() string {
+	if m != nil {
+		return m.Warning
+	}
+	return ""
+}
+
+func (m *QueryExposureResponse) GetPagination() *query.PageResponse {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
 func init() {
 	proto.RegisterType((*QueryParamsRequest)(nil), "mesh.virtualstaking.v1.QueryParamsRequest")
 	proto.RegisterType((*QueryParamsResponse)(nil), "mesh.virtualstaking.v1.QueryParamsResponse")
@@ -513,6 +791,11 @@ func init() {
 	proto.RegisterType((*VirtualDelegation)(nil), "mesh.virtualstaking.v1.VirtualDelegation")
 	proto.RegisterType((*QueryDelegationsRequest)(nil), "mesh.virtualstaking.v1.QueryDelegationsRequest")
 	proto.RegisterType((*QueryDelegationsResponse)(nil), "mesh.virtualstaking.v1.QueryDelegationsResponse")
+	proto.RegisterType((*QuerySupplyRequest)(nil), "mesh.virtualstaking.v1.QuerySupplyRequest")
+	proto.RegisterType((*QuerySupplyResponse)(nil), "mesh.virtualstaking.v1.QuerySupplyResponse")
+	proto.RegisterType((*QueryExposureRequest)(nil), "mesh.virtualstaking.v1.QueryExposureRequest")
+	proto.RegisterType((*SourceExposure)(nil), "mesh.virtualstaking.v1.SourceExposure")
+	proto.RegisterType((*QueryExposureResponse)(nil), "mesh.virtualstaking.v1.QueryExposureResponse")
 }
 
 func init() {
@@ -520,55 +803,78 @@ func init() {
 }
 
 var fileDescriptor_bb3cf458390946f9 = []byte{
-	// 764 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x55, 0x41, 0x4f, 0x13, 0x41,
-	0x18, 0xed, 0x14, 0x2c, 0xe9, 0xd4, 0x8b, 0x23, 0x6a, 0xad, 0xba, 0x94, 0x3d, 0x08, 0x52, 0xd9,
-	0xa5, 0x68, 0x34, 0x31, 0x24, 0x6a, 0x35, 0x9a, 0x5e, 0x0c, 0x94, 0x04, 0x13, 0x13, 0x43, 0xa6,
-	0xdd, 0x71, 0xd9, 0xd0, 0xce, 0x94, 0x9d, 0xd9, 0x46, 0x62, 0xbc, 0x18, 0x0f, 0x5e, 0x34, 0x26,
-	0x9e, 0x38, 0xfb, 0x07, 0x3c, 0x10, 0x7f, 0x03, 0x47, 0x82, 0x17, 0xe3, 0x81, 0x10, 0x30, 0xf1,
-	0x47, 0x78, 0x31, 0x3b, 0x33, 0x4b, 0xbb, 0xd4, 0xd2, 0x4a, 0xbc, 0x75, 0x67, 0xde, 0xfb, 0xbe,
-	0x37, 0xef, 0x7d, 0x33, 0x85, 0x66, 0x83, 0xf0, 0x15, 0xbb, 0xe5, 0xf9, 0x22, 0xc0, 0x75, 0x2e,
-	0xf0, 0xaa, 0x47, 0x5d, 0xbb, 0x55, 0xb4, 0xd7, 0x02, 0xe2, 0xaf, 0x5b, 0x4d, 0x9f, 0x09, 0x86,
-	0xce, 0x87, 0x18, 0x2b, 0x8e, 0xb1, 0x5a, 0xc5, 0xdc, 0xa8, 0xcb, 0x5c, 0x26, 0x21, 0x76, 0xf8,
-	0x4b, 0xa1, 0x73, 0x17, 0x6b, 0x8c, 0x37, 0x18, 0x5f, 0x56, 0x1b, 0xea, 0x43, 0x6f, 0x5d, 0x76,
-	0x19, 0x73, 0xeb, 0xc4, 0xc6, 0x4d, 0xcf, 0xc6, 0x94, 0x32, 0x81, 0x85, 0xc7, 0x68, 0xb4, 0x3b,
-	0xa5, 0xb0, 0x76, 0x15, 0x73, 0xa2, 0xfa, 0xdb, 0xad, 0x62, 0x95, 0x08, 0x5c, 0xb4, 0x9b, 0xd8,
-	0xf5, 0xa8, 0x04, 0x6b, 0xec, 0x25, 0x8d, 0x8d, 0x60, 0x9d, 0x7a, 0x73, 0xf9, 0x1e, 0x67, 0xaa,
-	0xe1, 0xa6, 0x42, 0x98, 0xa3, 0x10, 0x2d, 0x84, 0x84, 0x79, 0xec, 0xe3, 0x06, 0xaf, 0x90, 0xb5,
-	0x80, 0x70, 0x61, 0x2e, 0xc2, 0xb3, 0xb1, 0x55, 0xde, 0x64, 0x94, 0x13, 0x34, 0x07, 0x53, 0x4d,
-	0xb9, 0x92, 0x05, 0x79, 0x30, 0x99, 0x99, 0x35, 0xac, 0xbf, 0xfb, 0x61, 0x29, 0x5e, 0x69, 0x78,
-	0x6b, 0x77, 0x2c, 0x51, 0xd1, 0x1c, 0x73, 0x0f, 0x40, 0xb8, 0xc8, 0x02, 0xbf, 0x46, 0xca, 0xf4,
-	0x05, 0x0b, 0x8b, 0x71, 0xf9, 0xd5, 0xaf, 0x98, 0xe2, 0x44, 0xc5, 0x14, 0x07, 0x95, 0x61, 0xda,
-	0x21, 0x75, 0xe2, 0x62, 0x41, 0x9c, 0x6c, 0x32, 0x0f, 0x26, 0xd3, 0xa5, 0x42, 0x08, 0xf8, 0xb1,
-	0x3b, 0x76, 0x4e, 0x39, 0xc2, 0x9d, 0x55, 0xcb, 0x63, 0x76, 0x03, 0x8b, 0x15, 0xab, 0x4c, 0xc5,
-	0xce, 0xe6, 0x34, 0xd4, 0x11, 0x94, 0xa9, 0xa8, 0xb4, 0xd9, 0x61, 0xa9, 0x80, 0x56, 0x19, 0x75,
-	0x3c, 0xea, 0x66, 0x87, 0x4e, 0x50, 0xea, 0x90, 0x6d, 0x3e, 0xd7, 0xbe, 0x29, 0xc9, 0x91, 0x9d,
-	0xe8, 0x11, 0x84, 0xed, 0xdc, 0xf4, 0x71, 0xaf, 0x5a, 0xba, 0x44, 0x18, 0xb2, 0xa5, 0x42, 0xd3,
-	0x21, 0x5b, 0xf3, 0xd8, 0x25, 0x9a, 0x5b, 0xe9, 0x60, 0x9a, 0x9f, 0x01, 0x1c, 0x8d, 0xd7, 0xd7,
-	0xc1, 0x94, 0xe0, 0x88, 0xf2, 0x25, 0x4c, 0x66, 0x68, 0x32, 0x33, 0x6b, 0x1e, 0x6f, 0x66, 0x18,
-	0x80, 0x36, 0x34, 0x22, 0xa2, 0xc7, 0x31, 0x91, 0x49, 0x29, 0x72, 0xa2, 0xaf, 0x48, 0x25, 0x20,
-	0xa6, 0xf2, 0xb6, 0x1e, 0x29, 0xd5, 0x2a, 0xf2, 0x60, 0x1c, 0x9e, 0xae, 0x31, 0xda, 0x22, 0xbe,
-	0x20, 0xfe, 0xb2, 0xe7, 0x48, 0x17, 0x86, 0x2b, 0x99, 0xc3, 0xb5, 0xb2, 0x63, 0x3e, 0x8d, 0xb9,
-	0x77, 0x78, 0xb8, 0x7b, 0x47, 0x06, 0x65, 0xf0, 0xb3, 0x69, 0x9e, 0xb9, 0x01, 0xe0, 0x99, 0x25,
-	0x05, 0x7f, 0xa8, 0x62, 0xf7, 0x18, 0x45, 0x77, 0x61, 0xba, 0x85, 0xeb, 0x9e, 0x83, 0x05, 0xf3,
-	0x65, 0xe9, 0x74, 0x69, 0x7c, 0x67, 0x73, 0xfa, 0x8a, 0x3e, 0xf2, 0x52, 0xb4, 0x77, 0xdf, 0x71,
-	0x7c, 0xc2, 0xf9, 0xa2, 0xf0, 0x3d, 0xea, 0x56, 0xda, 0x1c, 0xf4, 0x00, 0xa6, 0x70, 0x83, 0x05,
-	0x54, 0x9c, 0x64, 0x00, 0x35, 0xd5, 0x7c, 0x0b, 0xe0, 0x05, 0x79, 0xea, 0xb6, 0x32, 0x3e, 0xb8,
-	0x67, 0x47, 0x46, 0x2b, 0x79, 0xe2, 0xd1, 0xfa, 0x0a, 0x60, 0xb6, 0x5b, 0x86, 0x4e, 0x60, 0x01,
-	0x66, 0x9c, 0xf6, 0xb2, 0x1e, 0xb1, 0x6b, 0xbd, 0x62, 0xe8, 0x72, 0x5a, 0xa7, 0xd1, 0x59, 0xe3,
-	0xbf, 0x4d, 0xdb, 0xec, 0xef, 0x61, 0x78, 0x4a, 0x0a, 0x47, 0x1f, 0x00, 0x4c, 0xa9, 0x87, 0x07,
-	0x4d, 0xf5, 0xd2, 0xd6, 0xfd, 0xd6, 0xe5, 0x0a, 0x03, 0x61, 0x55, 0x67, 0xb3, 0xf0, 0xee, 0xd7,
-	0x97, 0x29, 0xf0, 0xe6, 0xdb, 0xcf, 0x4f, 0xc9, 0x3c, 0x32, 0xec, 0x1e, 0xcf, 0xab, 0x7a, 0xf0,
-	0xd0, 0x7b, 0x00, 0x47, 0xf4, 0x4d, 0x45, 0xc7, 0x77, 0x89, 0xbf, 0x17, 0xb9, 0xeb, 0x83, 0x81,
-	0xb5, 0xa6, 0x09, 0x29, 0x67, 0x1c, 0x8d, 0xf5, 0x92, 0x13, 0xdd, 0xf0, 0x0d, 0x00, 0x53, 0x8a,
-	0xdc, 0xc7, 0xa0, 0xd8, 0xcd, 0xcd, 0x15, 0x06, 0xc2, 0x6a, 0x31, 0xb7, 0xa4, 0x98, 0x19, 0x64,
-	0xf5, 0x11, 0x63, 0xbf, 0xea, 0x9c, 0xec, 0xd7, 0x68, 0x13, 0xc0, 0x4c, 0xc7, 0xe8, 0x21, 0xfb,
-	0xd8, 0xa6, 0xdd, 0x77, 0x25, 0x37, 0x33, 0x38, 0x41, 0x4b, 0x2d, 0x49, 0xa9, 0x73, 0xe8, 0xce,
-	0xbf, 0x49, 0xb5, 0x3b, 0xc6, 0xb8, 0xf4, 0x64, 0x6b, 0xdf, 0x00, 0xdb, 0xfb, 0x06, 0xd8, 0xdb,
-	0x37, 0xc0, 0xc7, 0x03, 0x23, 0xb1, 0x7d, 0x60, 0x24, 0xbe, 0x1f, 0x18, 0x89, 0x67, 0x37, 0x5d,
-	0x4f, 0xac, 0x04, 0x55, 0xab, 0xc6, 0x1a, 0xb2, 0xfe, 0x34, 0x27, 0xb5, 0xc0, 0xf7, 0xc4, 0xba,
-	0xea, 0xf6, 0xf2, 0x68, 0x3f, 0xb1, 0xde, 0x24, 0xbc, 0x9a, 0x92, 0xff, 0xca, 0x37, 0xfe, 0x04,
-	0x00, 0x00, 0xff, 0xff, 0xd2, 0xc6, 0x4c, 0x34, 0x8d, 0x08, 0x00, 0x00,
+	// 1130 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x56, 0xcf, 0x6f, 0x1b, 0xc5,
+	0x17, 0xcf, 0xe6, 0x87, 0x93, 0x8c, 0xd3, 0xea, 0xdb, 0xf9, 0xa6, 0xc5, 0x75, 0xc1, 0x49, 0x16,
+	0x29, 0x0d, 0x09, 0xd9, 0x6d, 0x02, 0x02, 0x09, 0x55, 0x82, 0xba, 0x69, 0x51, 0x10, 0x42, 0xed,
+	0xba, 0x6a, 0x25, 0x24, 0x6a, 0x8d, 0x77, 0xa7, 0xeb, 0x55, 0xed, 0x99, 0xed, 0xcc, 0xac, 0x53,
+	0x0b, 0x71, 0x41, 0x1c, 0xe0, 0x00, 0x02, 0x71, 0xa1, 0x82, 0x1b, 0xff, 0x00, 0x87, 0x88, 0xbf,
+	0xa1, 0xc7, 0xaa, 0xbd, 0x20, 0x0e, 0xa5, 0x4a, 0x90, 0xf8, 0x1f, 0x38, 0xa1, 0x9d, 0x99, 0xb5,
+	0xbd, 0x36, 0xfe, 0xc1, 0x2a, 0x37, 0xef, 0xcc, 0x7b, 0x9f, 0xf9, 0xbc, 0xcf, 0x7b, 0x7e, 0xef,
+	0x01, 0xb3, 0x89, 0x79, 0xdd, 0x6e, 0x05, 0x4c, 0x44, 0xa8, 0xc1, 0x05, 0xba, 0x1f, 0x10, 0xdf,
+	0x6e, 0xed, 0xd8, 0x0f, 0x22, 0xcc, 0xda, 0x56, 0xc8, 0xa8, 0xa0, 0xf0, 0x5c, 0x6c, 0x63, 0xa5,
+	0x6d, 0xac, 0xd6, 0x4e, 0x71, 0xd9, 0xa7, 0x3e, 0x95, 0x26, 0x76, 0xfc, 0x4b, 0x59, 0x17, 0xcf,
+	0xbb, 0x94, 0x37, 0x29, 0xaf, 0xaa, 0x0b, 0xf5, 0xa1, 0xaf, 0x5e, 0xf6, 0x29, 0xf5, 0x1b, 0xd8,
+	0x46, 0x61, 0x60, 0x23, 0x42, 0xa8, 0x40, 0x22, 0xa0, 0x24, 0xb9, 0x2d, 0xe9, 0x5b, 0xf9, 0x55,
+	0x8b, 0xee, 0xd9, 0x5e, 0xc4, 0xa4, 0x81, 0xbe, 0xdf, 0x54, 0x58, 0x76, 0x0d, 0x71, 0xac, 0xf8,
+	0xd9, 0xad, 0x9d, 0x1a, 0x16, 0x68, 0xc7, 0x0e, 0x91, 0x1f, 0x90, 0x5e, 0xdb, 0x0b, 0xda, 0x36,
+	0x31, 0xeb, 0x8d, 0xa7, 0xb8, 0x3a, 0x24, 0x66, 0x17, 0x85, 0xca, 0xc2, 0x5c, 0x06, 0xf0, 0x66,
+	0xec, 0x70, 0x03, 0x31, 0xd4, 0xe4, 0x0e, 0x7e, 0x10, 0x61, 0x2e, 0xcc, 0x0a, 0xf8, 0x7f, 0xea,
+	0x94, 0x87, 0x94, 0x70, 0x0c, 0x2f, 0x83, 0x5c, 0x28, 0x4f, 0x0a, 0xc6, 0xaa, 0xb1, 0x91, 0xdf,
+	0x2d, 0x59, 0xff, 0xae, 0x97, 0xa5, 0xfc, 0xca, 0xb3, 0x8f, 0x9f, 0xaf, 0x4c, 0x39, 0xda, 0xc7,
+	0x7c, 0x61, 0x00, 0x50, 0xa1, 0x11, 0x73, 0xf1, 0x3e, 0xb9, 0x47, 0x63, 0x30, 0x2e, 0xbf, 0xc6,
+	0x81, 0x29, 0x9f, 0x04, 0x4c, 0xf9, 0xc0, 0x7d, 0xb0, 0xe8, 0xe1, 0x06, 0xf6, 0x91, 0xc0, 0x5e,
+	0x61, 0x7a, 0xd5, 0xd8, 0x58, 0x2c, 0x6f, 0xc5, 0x06, 0xbf, 0x3f, 0x5f, 0x39, 0xab, 0x14, 0xe1,
+	0xde, 0x7d, 0x2b, 0xa0, 0x76, 0x13, 0x89, 0xba, 0xb5, 0x4f, 0xc4, 0xd3, 0xc3, 0x6d, 0xa0, 0x53,
+	0xb4, 0x4f, 0x84, 0xd3, 0xf5, 0x8e, 0xa1, 0x22, 0x52, 0xa3, 0xc4, 0x0b, 0x88, 0x5f, 0x98, 0xc9,
+	0x00, 0xd5, 0xf1, 0x36, 0x3f, 0xd1, 0xba, 0x29, 0xca, 0x89, 0x9c, 0xf0, 0x3a, 0x00, 0xdd, 0xbc,
+	0xe9, 0x70, 0xd7, 0x2d, 0x0d, 0x11, 0x27, 0xd9, 0x52, 0x49, 0xd3, 0x49, 0xb6, 0x6e, 0x20, 0x1f,
+	0x6b, 0x5f, 0xa7, 0xc7, 0xd3, 0xfc, 0xd9, 0x00, 0xcb, 0x69, 0x7c, 0x9d, 0x98, 0x32, 0x98, 0x57,
+	0xba, 0xc4, 0x99, 0x99, 0xd9, 0xc8, 0xef, 0x9a, 0xa3, 0xc5, 0x8c, 0x13, 0xa0, 0x05, 0x4d, 0x1c,
+	0xe1, 0xfb, 0x29, 0x92, 0xd3, 0x92, 0xe4, 0xc5, 0xb1, 0x24, 0x15, 0x81, 0x14, 0xcb, 0xb7, 0x75,
+	0x49, 0xa9, 0xa7, 0x12, 0x0d, 0xd6, 0xc0, 0x92, 0x4b, 0x49, 0x0b, 0x33, 0x81, 0x59, 0x35, 0xf0,
+	0xa4, 0x0a, 0xb3, 0x4e, 0xbe, 0x73, 0xb6, 0xef, 0x99, 0x77, 0x52, 0xea, 0x75, 0x82, 0x7b, 0xaf,
+	0xaf, 0x50, 0x26, 0x8f, 0x4d, 0xfb, 0x99, 0x8f, 0x0c, 0x70, 0xe6, 0xb6, 0x32, 0xdf, 0x53, 0x69,
+	0x0f, 0x28, 0x81, 0xef, 0x82, 0xc5, 0x16, 0x6a, 0x04, 0x1e, 0x12, 0x94, 0x49, 0xe8, 0xc5, 0xf2,
+	0xda, 0xd3, 0xc3, 0xed, 0x57, 0x74, 0xc8, 0xb7, 0x93, 0xbb, 0x2b, 0x9e, 0xc7, 0x30, 0xe7, 0x15,
+	0xc1, 0x02, 0xe2, 0x3b, 0x5d, 0x1f, 0x78, 0x15, 0xe4, 0x50, 0x93, 0x46, 0x44, 0x64, 0x29, 0x40,
+	0xed, 0x6a, 0x7e, 0x61, 0x80, 0x97, 0x64, 0xd4, 0x5d, 0x66, 0x7c, 0x72, 0xcd, 0xfa, 0x4a, 0x6b,
+	0x3a, 0x73, 0x69, 0xfd, 0x6a, 0x80, 0xc2, 0x20, 0x0d, 0x9d, 0x81, 0x9b, 0x20, 0xef, 0x75, 0x8f,
+	0x75, 0x89, 0xbd, 0x36, 0x2c, 0x0d, 0x03, 0x4a, 0xeb, 0x6c, 0xf4, 0x62, 0x9c, 0x5c, 0xb5, 0x25,
+	0x0d, 0xac, 0x12, 0x85, 0x61, 0xa3, 0x9d, 0x34, 0xb0, 0xbf, 0x8d, 0xa4, 0x96, 0xf4, 0xb1, 0x8e,
+	0x64, 0x19, 0xcc, 0x79, 0x98, 0xd0, 0xa6, 0xca, 0xb7, 0xa3, 0x3e, 0xe0, 0x15, 0x30, 0x27, 0xa8,
+	0x40, 0x8d, 0x2c, 0x79, 0x54, 0x9e, 0xf0, 0x1a, 0x98, 0xd7, 0x4a, 0x64, 0x69, 0x21, 0x89, 0x6f,
+	0x5c, 0x52, 0x71, 0x5c, 0x2d, 0x5c, 0x98, 0xcd, 0x50, 0x52, 0xca, 0xd5, 0xbc, 0xab, 0xbb, 0xc4,
+	0xb5, 0x87, 0x21, 0xe5, 0x11, 0xc3, 0x27, 0xdd, 0x86, 0x7e, 0x9a, 0x01, 0xa7, 0xd5, 0x7f, 0x2d,
+	0x79, 0x01, 0x9e, 0x4b, 0xfd, 0x47, 0x67, 0x3b, 0x6d, 0xfa, 0x2a, 0xc8, 0xc5, 0xbd, 0x31, 0x5b,
+	0x8f, 0xd6, 0xae, 0xd0, 0x01, 0xf9, 0x90, 0x1e, 0x60, 0x56, 0xe5, 0x75, 0xc4, 0xb0, 0xd6, 0x77,
+	0x47, 0x23, 0x5d, 0x18, 0x44, 0xfa, 0x10, 0xfb, 0xc8, 0x6d, 0xef, 0x61, 0xb7, 0x07, 0x6f, 0x0f,
+	0xbb, 0x0e, 0x90, 0x28, 0x95, 0x18, 0x04, 0xbe, 0x0a, 0x4e, 0x31, 0x8c, 0xdc, 0x3a, 0xe6, 0x55,
+	0x51, 0x0f, 0x98, 0x27, 0xf5, 0x5e, 0x70, 0x96, 0xf4, 0xe1, 0xad, 0xf8, 0x0c, 0xde, 0x05, 0x67,
+	0x7c, 0xda, 0xc2, 0x8c, 0x20, 0xe2, 0xe2, 0xea, 0x01, 0x0e, 0xfc, 0xba, 0x28, 0xcc, 0x65, 0x7d,
+	0xfe, 0x7f, 0x5d, 0xac, 0x3b, 0x12, 0x0a, 0xde, 0x02, 0x4b, 0x0c, 0x1f, 0x20, 0xe6, 0xe9, 0xc8,
+	0x72, 0x59, 0xa1, 0xf3, 0x0a, 0x46, 0x86, 0x66, 0x3e, 0x9b, 0x06, 0x67, 0xfb, 0xf2, 0xaf, 0xab,
+	0xff, 0x7a, 0xff, 0x98, 0x58, 0x1f, 0xdd, 0x4a, 0x13, 0x80, 0xfe, 0x51, 0x71, 0x22, 0x59, 0xfd,
+	0x00, 0x9c, 0xc6, 0x21, 0x75, 0xeb, 0xd5, 0x64, 0xf9, 0x91, 0x89, 0xcd, 0xef, 0x9e, 0xb7, 0xd4,
+	0x76, 0x64, 0x25, 0xdb, 0x91, 0xb5, 0xa7, 0x0d, 0xca, 0x0b, 0xf1, 0x3b, 0x3f, 0xfc, 0xb1, 0x62,
+	0x38, 0xa7, 0xa4, 0x6b, 0x72, 0x01, 0x0b, 0x60, 0xfe, 0x00, 0x31, 0x12, 0x0f, 0x70, 0xf9, 0xbf,
+	0x71, 0x92, 0xcf, 0xbe, 0x3e, 0x33, 0x97, 0xb9, 0xcf, 0xec, 0xfe, 0x38, 0x0f, 0xe6, 0xa4, 0xaa,
+	0xf0, 0x1b, 0x03, 0xe4, 0xd4, 0x82, 0x03, 0x37, 0x87, 0xe9, 0x37, 0xb8, 0x53, 0x15, 0xb7, 0x26,
+	0xb2, 0x55, 0x2f, 0x9b, 0x5b, 0x5f, 0xfe, 0xf5, 0xcb, 0xa6, 0xf1, 0xf9, 0xb3, 0x3f, 0xbf, 0x9f,
+	0x5e, 0x85, 0x25, 0x7b, 0xc8, 0x1a, 0xa7, 0x16, 0x2b, 0xf8, 0xb5, 0x01, 0xe6, 0xf5, 0x46, 0x00,
+	0x47, 0xbf, 0x92, 0xde, 0x4b, 0x8a, 0xaf, 0x4f, 0x66, 0xac, 0x39, 0x5d, 0x94, 0x74, 0xd6, 0xe0,
+	0xca, 0x30, 0x3a, 0x49, 0x79, 0x3c, 0x32, 0x40, 0x4e, 0x39, 0x8f, 0x11, 0x28, 0xb5, 0x21, 0x14,
+	0xb7, 0x26, 0xb2, 0xd5, 0x64, 0xde, 0x92, 0x64, 0x2e, 0x41, 0x6b, 0x0c, 0x19, 0xfb, 0xd3, 0xde,
+	0x09, 0xfa, 0x19, 0x3c, 0x34, 0x40, 0xbe, 0x67, 0xc4, 0x41, 0x7b, 0xe4, 0xa3, 0x83, 0x33, 0xb9,
+	0x78, 0x69, 0x72, 0x07, 0x4d, 0xb5, 0x2c, 0xa9, 0x5e, 0x86, 0xef, 0xfc, 0x37, 0xaa, 0x76, 0xef,
+	0xb8, 0xfc, 0x2a, 0x96, 0x54, 0x8e, 0xb2, 0x71, 0x92, 0xf6, 0x8e, 0xc1, 0x71, 0x92, 0xa6, 0x66,
+	0xa3, 0xb9, 0x3e, 0xae, 0xdc, 0xb8, 0x22, 0xf0, 0x9d, 0x01, 0x16, 0x3a, 0x8d, 0x7f, 0x74, 0x09,
+	0xf5, 0x4d, 0xa0, 0xe2, 0xf6, 0x84, 0xd6, 0x9a, 0xd1, 0x86, 0x64, 0x64, 0xc2, 0xd5, 0x61, 0x8c,
+	0x70, 0xd2, 0xa0, 0x3e, 0x7a, 0x7c, 0x54, 0x32, 0x9e, 0x1c, 0x95, 0x8c, 0x17, 0x47, 0x25, 0xe3,
+	0xdb, 0xe3, 0xd2, 0xd4, 0x93, 0xe3, 0xd2, 0xd4, 0x6f, 0xc7, 0xa5, 0xa9, 0x8f, 0xdf, 0xf4, 0x03,
+	0x51, 0x8f, 0x6a, 0x96, 0x4b, 0x9b, 0x12, 0x65, 0x9b, 0x63, 0x37, 0x62, 0x81, 0x68, 0x2b, 0xcc,
+	0x87, 0xfd, 0xa8, 0xa2, 0x1d, 0x62, 0x5e, 0xcb, 0xc9, 0xe6, 0xf3, 0xc6, 0x3f, 0x01, 0x00, 0x00,
+	0xff, 0xff, 0xfc, 0xfa, 0xa4, 0xa8, 0x35, 0x0e, 0x00, 0x00,
 }
 
 // Reference imports to suppress errors if they are not otherwise used.
@@ -591,6 +897,10 @@ type QueryClient interface {
 	Source(ctx context.Context, in *QuerySourceRequest, opts ...grpc.CallOption) (*QuerySourceResponse, error)
 	// Delegations lists a source's virtual stake by validator.
 	Delegations(ctx context.Context, in *QueryDelegationsRequest, opts ...grpc.CallOption) (*QueryDelegationsResponse, error)
+	// Supply returns the supply of the bond denom with and without virtual stake.
+	Supply(ctx context.Context, in *QuerySupplyRequest, opts ...grpc.CallOption) (*QuerySupplyResponse, error)
+	// Exposure shows how much the chain depends on each source, for those who vote on caps and weights.
+	Exposure(ctx context.Context, in *QueryExposureRequest, opts ...grpc.CallOption) (*QueryExposureResponse, error)
 }
 
 type queryClient struct {
@@ -637,6 +947,24 @@ func (c *queryClient) Delegations(ctx context.Context, in *QueryDelegationsReque
 	return out, nil
 }
 
+func (c *queryClient) Supply(ctx context.Context, in *QuerySupplyRequest, opts ...grpc.CallOption) (*QuerySupplyResponse, error) {
+	out := new(QuerySupplyResponse)
+	err := c.cc.Invoke(ctx, "/mesh.virtualstaking.v1.Query/Supply", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) Exposure(ctx context.Context, in *QueryExposureRequest, opts ...grpc.CallOption) (*QueryExposureResponse, error) {
+	out := new(QueryExposureResponse)
+	err := c.cc.Invoke(ctx, "/mesh.virtualstaking.v1.Query/Exposure", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // QueryServer is the server API for Query service.
 type QueryServer interface {
 	// Params returns the params.
@@ -647,6 +975,10 @@ type QueryServer interface {
 	Source(context.Context, *QuerySourceRequest) (*QuerySourceResponse, error)
 	// Delegations lists a source's virtual stake by validator.
 	Delegations(context.Context, *QueryDelegationsRequest) (*QueryDelegationsResponse, error)
+	// Supply returns the supply of the bond denom with and without virtual stake.
+	Supply(context.Context, *QuerySupplyRequest) (*QuerySupplyResponse, error)
+	// Exposure shows how much the chain depends on each source, for those who vote on caps and weights.
+	Exposure(context.Context, *QueryExposureRequest) (*QueryExposureResponse, error)
 }
 
 // UnimplementedQueryServer can be embedded to have forward compatible implementations.
@@ -664,6 +996,12 @@ func (*UnimplementedQueryServer) Source(ctx context.Context, req *QuerySourceReq
 }
 func (*UnimplementedQueryServer) Delegations(ctx context.Context, req *QueryDelegationsRequest) (*QueryDelegationsResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Delegations not implemented")
+}
+func (*UnimplementedQueryServer) Supply(ctx context.Context, req *QuerySupplyRequest) (*QuerySupplyResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Supply not implemented")
+}
+func (*UnimplementedQueryServer) Exposure(ctx context.Context, req *QueryExposureRequest) (*QueryExposureResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Exposure not implemented")
 }
 
 func RegisterQueryServer(s grpc1.Server, srv QueryServer) {
@@ -742,6 +1080,42 @@ func _Query_Delegations_Handler(srv interface{}, ctx context.Context, dec func(i
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Query_Supply_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QuerySupplyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Supply(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/mesh.virtualstaking.v1.Query/Supply",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Supply(ctx, req.(*QuerySupplyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_Exposure_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryExposureRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Exposure(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/mesh.virtualstaking.v1.Query/Exposure",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Exposure(ctx, req.(*QueryExposureRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 var Query_serviceDesc = _Query_serviceDesc
 var _Query_serviceDesc = grpc.ServiceDesc{
 	ServiceName: "mesh.virtualstaking.v1.Query",
@@ -762,6 +1136,14 @@ var _Query_serviceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Delegations",
 			Handler:    _Query_Delegations_Handler,
+		},
+		{
+			MethodName: "Supply",
+			Handler:    _Query_Supply_Handler,
+		},
+		{
+			MethodName: "Exposure",
+			Handler:    _Query_Exposure_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
@@ -1151,6 +1533,276 @@ func (m *QueryDelegationsResponse) MarshalToSizedBuffer(dAtA []byte) (int, error
 	return len(dAtA) - i, nil
 }
 
+func (m *QuerySupplyRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QuerySupplyRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QuerySupplyRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	return len(dAtA) - i, nil
+}
+
+func (m *QuerySupplyResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QuerySupplyResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QuerySupplyResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	{
+		size := m.Native.Size()
+		i -= size
+		if _, err := m.Native.MarshalTo(dAtA[i:]); err != nil {
+			return 0, err
+		}
+		i = encodeVarintQuery(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x22
+	{
+		size := m.Virtual.Size()
+		i -= size
+		if _, err := m.Virtual.MarshalTo(dAtA[i:]); err != nil {
+			return 0, err
+		}
+		i = encodeVarintQuery(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x1a
+	{
+		size := m.Total.Size()
+		i -= size
+		if _, err := m.Total.MarshalTo(dAtA[i:]); err != nil {
+			return 0, err
+		}
+		i = encodeVarintQuery(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x12
+	if len(m.Denom) > 0 {
+		i -= len(m.Denom)
+		copy(dAtA[i:], m.Denom)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Denom)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryExposureRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryExposureRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryExposureRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *SourceExposure) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *SourceExposure) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *SourceExposure) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	{
+		size := m.RewardShare.Size()
+		i -= size
+		if _, err := m.RewardShare.MarshalTo(dAtA[i:]); err != nil {
+			return 0, err
+		}
+		i = encodeVarintQuery(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x32
+	{
+		size := m.GovernanceWeight.Size()
+		i -= size
+		if _, err := m.GovernanceWeight.MarshalTo(dAtA[i:]); err != nil {
+			return 0, err
+		}
+		i = encodeVarintQuery(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x2a
+	if m.ReachesThird {
+		i--
+		if m.ReachesThird {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x20
+	}
+	{
+		size := m.PowerShare.Size()
+		i -= size
+		if _, err := m.PowerShare.MarshalTo(dAtA[i:]); err != nil {
+			return 0, err
+		}
+		i = encodeVarintQuery(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x1a
+	{
+		size := m.Bonded.Size()
+		i -= size
+		if _, err := m.Bonded.MarshalTo(dAtA[i:]); err != nil {
+			return 0, err
+		}
+		i = encodeVarintQuery(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x12
+	if m.Source != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Source))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryExposureResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryExposureResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryExposureResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x2a
+	}
+	if len(m.Warning) > 0 {
+		i -= len(m.Warning)
+		copy(dAtA[i:], m.Warning)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Warning)))
+		i--
+		dAtA[i] = 0x22
+	}
+	n10, err10 := github_com_cosmos_gogoproto_types.StdDurationMarshalTo(m.EpochDuration, dAtA[i-github_com_cosmos_gogoproto_types.SizeOfStdDuration(m.EpochDuration):])
+	if err10 != nil {
+		return 0, err10
+	}
+	i -= n10
+	i = encodeVarintQuery(dAtA, i, uint64(n10))
+	i--
+	dAtA[i] = 0x1a
+	{
+		size := m.Bonded.Size()
+		i -= size
+		if _, err := m.Bonded.MarshalTo(dAtA[i:]); err != nil {
+			return 0, err
+		}
+		i = encodeVarintQuery(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x12
+	if len(m.Sources) > 0 {
+		for iNdEx := len(m.Sources) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Sources[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
 func encodeVarintQuery(dAtA []byte, offset int, v uint64) int {
 	offset -= sovQuery(v)
 	base := offset
@@ -1294,6 +1946,97 @@ func (m *QueryDelegationsResponse) Size() (n int) {
 			l = e.Size()
 			n += 1 + l + sovQuery(uint64(l))
 		}
+	}
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QuerySupplyRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	return n
+}
+
+func (m *QuerySupplyResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Denom)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	l = m.Total.Size()
+	n += 1 + l + sovQuery(uint64(l))
+	l = m.Virtual.Size()
+	n += 1 + l + sovQuery(uint64(l))
+	l = m.Native.Size()
+	n += 1 + l + sovQuery(uint64(l))
+	return n
+}
+
+func (m *QueryExposureRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *SourceExposure) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Source != 0 {
+		n += 1 + sovQuery(uint64(m.Source))
+	}
+	l = m.Bonded.Size()
+	n += 1 + l + sovQuery(uint64(l))
+	l = m.PowerShare.Size()
+	n += 1 + l + sovQuery(uint64(l))
+	if m.ReachesThird {
+		n += 2
+	}
+	l = m.GovernanceWeight.Size()
+	n += 1 + l + sovQuery(uint64(l))
+	l = m.RewardShare.Size()
+	n += 1 + l + sovQuery(uint64(l))
+	return n
+}
+
+func (m *QueryExposureResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Sources) > 0 {
+		for _, e := range m.Sources {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
+	l = m.Bonded.Size()
+	n += 1 + l + sovQuery(uint64(l))
+	l = github_com_cosmos_gogoproto_types.SizeOfStdDuration(m.EpochDuration)
+	n += 1 + l + sovQuery(uint64(l))
+	l = len(m.Warning)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
 	}
 	if m.Pagination != nil {
 		l = m.Pagination.Size()
@@ -2235,6 +2978,770 @@ func (m *QueryDelegationsResponse) Unmarshal(dAtA []byte) error {
 			}
 			iNdEx = postIndex
 		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageResponse{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QuerySupplyRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QuerySupplyRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QuerySupplyRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QuerySupplyResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QuerySupplyResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QuerySupplyResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Denom", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Denom = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Total", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Total.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Virtual", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Virtual.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Native", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Native.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryExposureRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryExposureRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryExposureRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageRequest{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *SourceExposure) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: SourceExposure: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: SourceExposure: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Source", wireType)
+			}
+			m.Source = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Source |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Bonded", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Bonded.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field PowerShare", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.PowerShare.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ReachesThird", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.ReachesThird = bool(v != 0)
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field GovernanceWeight", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.GovernanceWeight.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field RewardShare", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.RewardShare.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryExposureResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryExposureResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryExposureResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Sources", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Sources = append(m.Sources, SourceExposure{})
+			if err := m.Sources[len(m.Sources)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Bonded", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Bonded.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field EpochDuration", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := github_com_cosmos_gogoproto_types.StdDurationUnmarshal(&m.EpochDuration, dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Warning", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Warning = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 5:
 			if wireType != 2 {
 				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
 			}
