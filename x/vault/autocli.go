@@ -9,8 +9,8 @@ import (
 	"github.com/mesh-security/mesh/x/vault/types"
 )
 
-// AutoCLIOptions describes the query commands. The transactions have Coin arguments, which autocli cannot read without
-// generated pulsar types, so client/cli has them.
+// AutoCLIOptions describes the query commands, and the one transaction without a Coin argument: autocli cannot read these
+// without generated pulsar types, so client/cli has the others.
 func (AppModule) AutoCLIOptions() *autocliv1.ModuleOptions {
 	example := func(args string) string {
 		return fmt.Sprintf("%s query %s %s", version.AppName, types.ModuleName, args)
@@ -40,6 +40,26 @@ func (AppModule) AutoCLIOptions() *autocliv1.ModuleOptions {
 					Short:   "The liens on one user's collateral",
 					Example: example("liens mesh1…"),
 				},
+				{
+					RpcMethod: "LocalStake", Use: "local-stake [user]", PositionalArgs: user,
+					Short:   "One user's local stake by validator: what is staked, unbonding and earned",
+					Example: example("local-stake mesh1…"),
+				},
+				{
+					RpcMethod: "Losses", Use: "losses [user]", PositionalArgs: user,
+					Short:   "What slashes cost one user, the latest ones",
+					Example: example("losses mesh1…"),
+				},
+				{
+					RpcMethod: "Sweeps", Use: "sweeps",
+					Short:   "Slashed validators of this chain whose users are being settled, and users whose settle is tried again",
+					Example: example("sweeps"),
+				},
+				{
+					RpcMethod: "Totals", Use: "totals",
+					Short:   "What all users have lost to slashes of lien holders, and what became of it",
+					Example: example("totals"),
+				},
 			},
 		},
 		Tx: &autocliv1.ServiceCommandDescriptor{
@@ -48,6 +68,17 @@ func (AppModule) AutoCLIOptions() *autocliv1.ModuleOptions {
 			RpcCommandOptions: []*autocliv1.RpcCommandOptions{
 				{RpcMethod: "Deposit", Skip: true},
 				{RpcMethod: "Withdraw", Skip: true},
+				{RpcMethod: "DepositDelegation", Skip: true},
+				{RpcMethod: "WithdrawDelegation", Skip: true},
+				{RpcMethod: "StakeLocal", Skip: true},
+				{RpcMethod: "UnstakeLocal", Skip: true},
+				{RpcMethod: "RestakeLocal", Skip: true},
+				{
+					RpcMethod: "WithdrawLocalRewards", Use: "withdraw-local-rewards [validator]",
+					PositionalArgs: []*autocliv1.PositionalArgDescriptor{{ProtoField: "validator", Optional: true}},
+					Short:          "Have the rewards of your local stake paid out, from one validator or from all without naming one",
+					Example:        fmt.Sprintf("%s tx %s withdraw-local-rewards --from mykey", version.AppName, types.ModuleName),
+				},
 				{RpcMethod: "UpdateParams", Skip: true},
 			},
 		},

@@ -30,6 +30,7 @@ var (
 	_ module.HasInvariants       = AppModule{}
 	_ module.HasConsensusVersion = AppModule{}
 	_ appmodule.AppModule        = AppModule{}
+	_ appmodule.HasEndBlocker    = AppModule{}
 )
 
 // AppModuleBasic is the part of the module that needs no keeper.
@@ -115,6 +116,12 @@ func (am AppModule) InitGenesis(ctx sdk.Context, cdc codec.JSONCodec, bz json.Ra
 	if err := am.keeper.InitGenesis(ctx, gs); err != nil {
 		panic(err)
 	}
+}
+
+// EndBlock settles users that slashes hit or whose local stake has finished unbonding. It never fails.
+func (am AppModule) EndBlock(ctx context.Context) error {
+	am.keeper.EndBlock(sdk.UnwrapSDKContext(ctx))
+	return nil
 }
 
 // ExportGenesis returns the whole state.

@@ -33,8 +33,11 @@ func TestCommands(t *testing.T) {
 	require.NoError(t, options.EnhanceRootCommand(root))
 
 	for parent, want := range map[*cobra.Command][]string{
-		query: {"account", "accounts", "liens", "params"},
-		tx:    {"deposit", "draft-update-params", "withdraw"},
+		query: {"account", "accounts", "liens", "local-stake", "losses", "params", "sweeps", "totals"},
+		tx: {
+			"deposit", "deposit-delegation", "draft-update-params", "restake-local", "stake-local", "unstake-local",
+			"withdraw", "withdraw-delegation", "withdraw-local-rewards",
+		},
 	} {
 		module, _, err := parent.Find([]string{types.ModuleName})
 		require.NoError(t, err)

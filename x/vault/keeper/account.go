@@ -14,35 +14,36 @@ import (
 // Account returns the user's account as stored, with the derived figures; all zero for who never deposited. Settle
 // first for what holds now.
 func (k *Keeper) Account(ctx context.Context, user sdk.AccAddress) (types.Account, error) {
-	account, _, err := k.load(ctx, user)
+	l, err := k.open(ctx, user)
+	if err != nil {
+		return types.Account{}, err
+	}
+	account, _, err := k.account(ctx, l)
 	return account, err
 }
 
-// load is Account that also returns the params it was derived with.
-func (k *Keeper) load(ctx context.Context, user sdk.AccAddress) (types.Account, types.Params, error) {
+// settledAccount settles the user and returns the account, and the params it was derived with.
+func (k *Keeper) settledAccount(ctx context.Context, user sdk.AccAddress) (types.Account, types.Params, error) {
+	l, err := k.settled(ctx, user)
+	if err != nil {
+		return types.Account{}, types.Params{}, err
+	}
+	return k.account(ctx, l)
+}
+
+// account returns the account of a ledger, and the params it was derived with.
+func (k *Keeper) account(ctx context.Context, l *ledger) (types.Account, types.Params, error) {
 	params, err := k.Params.Get(ctx)
 	if err != nil {
 		return types.Account{}, types.Params{}, err
 	}
-	collateral, err := k.collateralOf(ctx, user)
+	stakingAccount, err := k.addresses.BytesToString(types.StakingAccountAddress(l.user))
 	if err != nil {
 		return types.Account{}, types.Params{}, err
 	}
-	account, err := k.account(ctx, user, collateral, params)
-	return account, params, err
-}
-
-// account is Account for a caller who has read the collateral and the params already.
-func (k *Keeper) account(ctx context.Context, user sdk.AccAddress, collateral math.Int, params types.Params) (types.Account, error) {
-	name, err := k.addresses.BytesToString(user)
-	if err != nil {
-		return types.Account{}, err
-	}
-	liens, err := k.liensOf(ctx, user)
-	if err != nil {
-		return types.Account{}, err
-	}
-	return types.NewAccount(name, collateral, liens, params.MaxCollateralUse), nil
+	return types.Account{
+		User: l.name, StakingAccount: stakingAccount, Collateral: l.collateral, Liens: l.liens, Debt: l.debt.Amount,
+	}.Derived(params.MaxCollateralUse), params, nil
 }
 
 // collateralOf returns the user's collateral, zero if there is none.
@@ -74,5 +75,5 @@ func (k *Keeper) liensOf(ctx context.Context, user sdk.AccAddress) ([]types.Lien
 }
 
 func newLien(holder string, record types.LienRecord) types.Lien {
-	return types.Lien{Holder: holder, Amount: record.Amount, SlashFraction: record.SlashFraction}
+	return types.Lien{Holder: holder, Amount: record.Amount, SlashFraction: record.SlashFraction, SettledAt: record.SettledAt}
 }

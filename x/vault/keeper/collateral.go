@@ -27,13 +27,13 @@ func (k *Keeper) Deposit(ctx context.Context, user sdk.AccAddress, amount sdk.Co
 		return types.Account{}, errors.Wrapf(types.ErrDepositsRefused,
 			"the vault holds %s, but the chain's bond denom is now %s; withdrawals work", amount.Denom, bondDenom)
 	}
-	before, params, err := k.settledAccount(ctx, user)
+	account, params, err := k.settledAccount(ctx, user)
 	if err != nil {
 		return types.Account{}, err
 	}
-	collateral := before.Collateral.Add(amount.Amount)
+	collateral := account.Collateral.Add(amount.Amount)
 	if err := types.ValidateAmount(collateral); err != nil {
-		return types.Account{}, errors.Wrapf(err, "deposit of %s to collateral of %s", amount, before.Collateral)
+		return types.Account{}, errors.Wrapf(err, "deposit of %s to collateral of %s", amount, account.Collateral)
 	}
 	if err := k.bank.DelegateCoins(ctx, user, k.module, sdk.NewCoins(amount)); err != nil {
 		return types.Account{}, err
@@ -42,9 +42,10 @@ func (k *Keeper) Deposit(ctx context.Context, user sdk.AccAddress, amount sdk.Co
 		return types.Account{}, err
 	}
 	telemetry.IncrCounter(1, types.ModuleName, "deposits")
-	after := types.NewAccount(before.User, collateral, before.Liens, params.MaxCollateralUse)
-	return after, sdk.UnwrapSDKContext(ctx).EventManager().EmitTypedEvent(&types.EventDeposited{
-		User: after.User, Amount: amount.Amount.String(), Collateral: collateral.String(),
+	account.Collateral = collateral
+	account = account.Derived(params.MaxCollateralUse)
+	return account, sdk.UnwrapSDKContext(ctx).EventManager().EmitTypedEvent(&types.EventDeposited{
+		User: account.User, Amount: amount.Amount.String(), Collateral: collateral.String(),
 	})
 }
 
@@ -56,35 +57,28 @@ func (k *Keeper) Withdraw(ctx context.Context, user sdk.AccAddress, amount sdk.C
 	if err := k.validateCoin(ctx, user, amount); err != nil {
 		return types.Account{}, err
 	}
-	before, params, err := k.settledAccount(ctx, user)
+	account, params, err := k.settledAccount(ctx, user)
 	if err != nil {
 		return types.Account{}, err
 	}
-	if amount.Amount.GT(before.Free) {
+	if amount.Amount.GT(account.Free) {
 		return types.Account{}, errors.Wrapf(types.ErrInsufficientFree,
 			"asked for %s, free is %s%s of %s; unstake to free more",
-			amount, before.Free, amount.Denom, before.Collateral)
+			amount, account.Free, amount.Denom, account.Collateral)
 	}
 	if err := k.bank.UndelegateCoins(ctx, k.module, user, sdk.NewCoins(amount)); err != nil {
 		return types.Account{}, err
 	}
-	collateral := before.Collateral.Sub(amount.Amount)
+	collateral := account.Collateral.Sub(amount.Amount)
 	if err := k.setCollateral(ctx, user, collateral); err != nil {
 		return types.Account{}, err
 	}
 	telemetry.IncrCounter(1, types.ModuleName, "withdrawals")
-	after := types.NewAccount(before.User, collateral, before.Liens, params.MaxCollateralUse)
-	return after, sdk.UnwrapSDKContext(ctx).EventManager().EmitTypedEvent(&types.EventWithdrawn{
-		User: after.User, Amount: amount.Amount.String(), Collateral: collateral.String(),
+	account.Collateral = collateral
+	account = account.Derived(params.MaxCollateralUse)
+	return account, sdk.UnwrapSDKContext(ctx).EventManager().EmitTypedEvent(&types.EventWithdrawn{
+		User: account.User, Amount: amount.Amount.String(), Collateral: collateral.String(),
 	})
-}
-
-// settledAccount settles the user and loads the account.
-func (k *Keeper) settledAccount(ctx context.Context, user sdk.AccAddress) (types.Account, types.Params, error) {
-	if err := k.settle(ctx, user); err != nil {
-		return types.Account{}, types.Params{}, err
-	}
-	return k.load(ctx, user)
 }
 
 // validateCoin checks what deposit and withdraw ask of their input.

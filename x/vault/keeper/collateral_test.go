@@ -26,7 +26,7 @@ func TestDepositAndWithdraw(t *testing.T) {
 	a := f.account(alice)
 	require.Equal(t, types.Account{
 		User: alice.String(), Collateral: math.NewInt(400), Liquid: math.NewInt(400), Free: math.NewInt(400),
-		MaxLien: math.ZeroInt(), Slashable: math.ZeroInt(),
+		MaxLien: math.ZeroInt(), Slashable: math.ZeroInt(), StakingAccount: types.StakingAccountAddress(alice).String(), Debt: math.ZeroInt(),
 	}, a)
 
 	events, err = f.send(&types.MsgWithdraw{User: alice.String(), Amount: sdk.NewInt64Coin(denom, 150)})
@@ -227,11 +227,11 @@ func TestVA09DepositsAreRefusedAfterTheBondDenomChanged(t *testing.T) {
 	f.holds()
 }
 
-func TestModuleAccountHasNoPermissions(t *testing.T) {
+func TestModuleAccountMayBurnAndNothingElse(t *testing.T) {
 	f := newVault(t)
 	account := f.accounts.GetModuleAccount(f.ctx, types.ModuleName)
 	require.Equal(t, authtypes.NewModuleAddress(types.ModuleName), account.GetAddress())
-	require.Empty(t, account.GetPermissions())
+	require.Equal(t, []string{authtypes.Burner}, account.GetPermissions())
 }
 
 // A chain that adds the vault in an upgrade must not be halted by who sent coins to its address before.

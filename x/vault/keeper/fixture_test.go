@@ -16,6 +16,7 @@ import (
 	"github.com/cosmos/cosmos-sdk/runtime"
 	"github.com/cosmos/cosmos-sdk/testutil"
 	sdk "github.com/cosmos/cosmos-sdk/types"
+	sdkerrors "github.com/cosmos/cosmos-sdk/types/errors"
 	moduletestutil "github.com/cosmos/cosmos-sdk/types/module/testutil"
 	"github.com/cosmos/cosmos-sdk/x/auth"
 	authkeeper "github.com/cosmos/cosmos-sdk/x/auth/keeper"
@@ -26,8 +27,17 @@ import (
 	"github.com/cosmos/cosmos-sdk/x/bank"
 	bankkeeper "github.com/cosmos/cosmos-sdk/x/bank/keeper"
 	banktypes "github.com/cosmos/cosmos-sdk/x/bank/types"
+	"github.com/cosmos/cosmos-sdk/x/distribution"
+	distrkeeper "github.com/cosmos/cosmos-sdk/x/distribution/keeper"
+	distrtypes "github.com/cosmos/cosmos-sdk/x/distribution/types"
+	"github.com/cosmos/cosmos-sdk/x/gov"
+	govkeeper "github.com/cosmos/cosmos-sdk/x/gov/keeper"
 	govtypes "github.com/cosmos/cosmos-sdk/x/gov/types"
+	govv1 "github.com/cosmos/cosmos-sdk/x/gov/types/v1"
 	minttypes "github.com/cosmos/cosmos-sdk/x/mint/types"
+	"github.com/cosmos/cosmos-sdk/x/slashing"
+	slashingkeeper "github.com/cosmos/cosmos-sdk/x/slashing/keeper"
+	slashingtypes "github.com/cosmos/cosmos-sdk/x/slashing/types"
 	"github.com/cosmos/cosmos-sdk/x/staking"
 	stakingkeeper "github.com/cosmos/cosmos-sdk/x/staking/keeper"
 	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
@@ -54,7 +64,7 @@ var (
 	start = time.Unix(1_700_000_000, 0).UTC()
 )
 
-// fixture is the vault over the SDK's own keepers, with two lien holders.
+// fixture is the vault over the SDK's own keepers, with two lien holders. newChain adds validators and blocks.
 type fixture struct {
 	t         testing.TB
 	ctx       sdk.Context
@@ -62,34 +72,58 @@ type fixture struct {
 	accounts  authkeeper.AccountKeeper
 	bank      bankkeeper.BaseKeeper
 	staking   *stakingkeeper.Keeper
+	slashing  slashingkeeper.Keeper
+	distr     distrkeeper.Keeper
+	gov       *govkeeper.Keeper
 	authz     authzkeeper.Keeper
 	router    *baseapp.MsgServiceRouter
 	k         *keeper.Keeper
 	query     types.QueryServer
 	holder    *fakeHolder
 	other     *fakeHolder
+	faults    *faultyHooks
+	store     storetypes.StoreKey
 	authority string
 	module    sdk.AccAddress
 }
 
+// faultyHooks stand for another module of the chain that hears of changes in x/staking, and fails for some validators.
+type faultyHooks struct {
+	stakingtypes.MultiStakingHooks
+	refuses map[string]bool
+}
+
+func (h *faultyHooks) BeforeDelegationSharesModified(_ context.Context, _ sdk.AccAddress, validator sdk.ValAddress) error {
+	if h.refuses[validator.String()] {
+		return sdkerrors.ErrLogic.Wrap("refused by a hook")
+	}
+	return nil
+}
+
 // newFixture has an empty vault. Genesis is loaded by initGenesis.
 func newFixture(t testing.TB) *fixture {
-	keys := storetypes.NewKVStoreKeys(authtypes.StoreKey, banktypes.StoreKey, stakingtypes.StoreKey, authzkeeper.StoreKey,
-		types.StoreKey, prefix, otherPrefix)
+	keys := storetypes.NewKVStoreKeys(authtypes.StoreKey, banktypes.StoreKey, stakingtypes.StoreKey, slashingtypes.StoreKey,
+		distrtypes.StoreKey, govtypes.StoreKey, authzkeeper.StoreKey, types.StoreKey, prefix, otherPrefix)
 	enc := moduletestutil.MakeTestEncodingConfig(auth.AppModuleBasic{}, vesting.AppModuleBasic{}, bank.AppModuleBasic{},
-		staking.AppModuleBasic{}, authz.AppModuleBasic{}, vault.AppModuleBasic{})
+		staking.AppModuleBasic{}, slashing.AppModuleBasic{}, distribution.AppModuleBasic{}, gov.AppModuleBasic{},
+		authz.AppModuleBasic{}, vault.AppModuleBasic{})
 	f := &fixture{
 		t:         t,
 		ctx:       testutil.DefaultContextWithKeys(keys, nil, nil).WithBlockTime(start).WithBlockHeight(10),
 		cdc:       enc.Codec,
 		router:    baseapp.NewMsgServiceRouter(),
+		faults:    &faultyHooks{refuses: map[string]bool{}},
+		store:     keys[types.StoreKey],
 		authority: authtypes.NewModuleAddress(govtypes.ModuleName).String(),
 		module:    authtypes.NewModuleAddress(types.ModuleName),
 	}
 	ac := address.NewBech32Codec("cosmos")
 	service := func(name string) store.KVStoreService { return runtime.NewKVStoreService(keys[name]) }
 	f.accounts = authkeeper.NewAccountKeeper(enc.Codec, service(authtypes.StoreKey), authtypes.ProtoBaseAccount, map[string][]string{
-		types.ModuleName:               nil,
+		types.ModuleName:               {authtypes.Burner},
+		authtypes.FeeCollectorName:     nil,
+		distrtypes.ModuleName:          nil,
+		govtypes.ModuleName:            {authtypes.Burner},
 		minttypes.ModuleName:           {authtypes.Minter},
 		stakingtypes.BondedPoolName:    {authtypes.Burner, authtypes.Staking},
 		stakingtypes.NotBondedPoolName: {authtypes.Burner, authtypes.Staking},
@@ -97,7 +131,12 @@ func newFixture(t testing.TB) *fixture {
 	f.bank = bankkeeper.NewBaseKeeper(enc.Codec, service(banktypes.StoreKey), f.accounts, nil, f.authority, log.NewNopLogger())
 	f.staking = stakingkeeper.NewKeeper(enc.Codec, service(stakingtypes.StoreKey), f.accounts, f.bank, f.authority,
 		address.NewBech32Codec("cosmosvaloper"), address.NewBech32Codec("cosmosvalcons"))
-	f.k = keeper.NewKeeper(enc.Codec, service(types.StoreKey), f.accounts, f.bank, f.staking, f.authority)
+	f.slashing = slashingkeeper.NewKeeper(enc.Codec, enc.Amino, service(slashingtypes.StoreKey), f.staking, f.authority)
+	f.distr = distrkeeper.NewKeeper(enc.Codec, service(distrtypes.StoreKey), f.accounts, f.bank, f.staking, authtypes.FeeCollectorName, f.authority)
+	f.k = keeper.NewKeeper(enc.Codec, service(types.StoreKey), f.accounts, f.bank, f.staking, f.slashing, f.distr, f.authority)
+	f.staking.SetHooks(stakingtypes.NewMultiStakingHooks(f.distr.Hooks(), f.slashing.Hooks(), f.k.Hooks(), f.faults))
+	f.gov = govkeeper.NewKeeper(enc.Codec, service(govtypes.StoreKey), f.accounts, f.bank, keeper.NewGovStaking(f.staking, f.k), f.distr,
+		f.router, govtypes.DefaultConfig(), f.authority)
 	f.holder = newFakeHolder(keys[prefix])
 	f.holder.handle = f.k.RegisterHolder(prefix, f.holder)
 	f.other = newFakeHolder(keys[otherPrefix])
@@ -110,6 +149,10 @@ func newFixture(t testing.TB) *fixture {
 
 	require.NoError(t, f.accounts.Params.Set(f.ctx, authtypes.DefaultParams()))
 	require.NoError(t, f.bank.SetParams(f.ctx, banktypes.DefaultParams()))
+	require.NoError(t, f.slashing.SetParams(f.ctx, slashingtypes.DefaultParams()))
+	require.NoError(t, f.distr.Params.Set(f.ctx, distrtypes.DefaultParams()))
+	require.NoError(t, f.distr.FeePool.Set(f.ctx, distrtypes.InitialFeePool()))
+	require.NoError(t, f.gov.Params.Set(f.ctx, govv1.DefaultParams()))
 	f.setBondDenom(denom)
 	return f
 }
@@ -131,9 +174,9 @@ func (f *fixture) setBondDenom(denom string) {
 }
 
 func (f *fixture) setParams(use string, liens uint32) {
-	require.NoError(f.t, f.k.UpdateParams(f.ctx, types.Params{
-		MaxCollateralUse: math.LegacyMustNewDecFromStr(use), MaxConsumersPerUser: liens,
-	}))
+	params := types.DefaultParams()
+	params.MaxCollateralUse, params.MaxConsumersPerUser = math.LegacyMustNewDecFromStr(use), liens
+	require.NoError(f.t, f.k.UpdateParams(f.ctx, params))
 }
 
 func (f *fixture) fund(to sdk.AccAddress, coins ...sdk.Coin) {
@@ -204,6 +247,21 @@ func (f *fixture) state() string {
 	})
 	require.NoError(f.t, err)
 	return string(bz)
+}
+
+// wipe deletes all of the vault's state.
+func (f *fixture) wipe() {
+	f.t.Helper()
+	store := f.ctx.KVStore(f.store)
+	iter := store.Iterator(nil, nil)
+	var keys [][]byte
+	for ; iter.Valid(); iter.Next() {
+		keys = append(keys, iter.Key())
+	}
+	require.NoError(f.t, iter.Close())
+	for _, key := range keys {
+		store.Delete(key)
+	}
 }
 
 // hasEvent asserts that want is among events.

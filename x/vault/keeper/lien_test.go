@@ -251,8 +251,10 @@ func TestRegisterHolderFailsFast(t *testing.T) {
 func TestNewKeeperFailsFast(t *testing.T) {
 	f := newVault(t)
 	service := runtime.NewKVStoreService(storetypes.NewKVStoreKey(types.StoreKey))
-	require.Panics(t, func() { keeper.NewKeeper(f.cdc, service, f.accounts, f.bank, f.staking, "nobody") })
-	require.Panics(t, func() { keeper.NewKeeper(f.cdc, service, withoutModules{f.accounts}, f.bank, f.staking, f.authority) })
+	require.Panics(t, func() { keeper.NewKeeper(f.cdc, service, f.accounts, f.bank, f.staking, f.slashing, f.distr, "nobody") })
+	require.Panics(t, func() {
+		keeper.NewKeeper(f.cdc, service, withoutModules{f.accounts}, f.bank, f.staking, f.slashing, f.distr, f.authority)
+	})
 }
 
 type withoutModules struct{ types.AccountKeeper }

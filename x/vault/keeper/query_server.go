@@ -13,7 +13,10 @@ import (
 	"github.com/mesh-security/mesh/x/vault/types"
 )
 
-type queryServer struct{ k *Keeper }
+type queryServer struct {
+	*types.UnimplementedQueryServer
+	k *Keeper
+}
 
 // NewQueryServer returns the vault's query service.
 func NewQueryServer(k *Keeper) types.QueryServer { return queryServer{k: k} }
@@ -58,14 +61,8 @@ func (s queryServer) Accounts(ctx context.Context, req *types.QueryAccountsReque
 	if req == nil {
 		return nil, errEmptyRequest
 	}
-	params, err := s.k.Params.Get(ctx)
-	if err != nil {
-		return nil, err
-	}
 	accounts, page, err := query.CollectionPaginate(ctx, s.k.Collateral, paging.Clamp(req.Pagination),
-		func(user sdk.AccAddress, collateral math.Int) (types.Account, error) {
-			return s.k.account(ctx, user, collateral, params)
-		})
+		func(user sdk.AccAddress, _ math.Int) (types.Account, error) { return s.k.Account(ctx, user) })
 	if err != nil {
 		return nil, err
 	}

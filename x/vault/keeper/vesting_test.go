@@ -14,59 +14,60 @@ import (
 	"github.com/mesh-security/mesh/x/vault/types"
 )
 
+const year = 365 * 24 * time.Hour
+
+// vestingAccounts are all kinds of them, with coins locked for up to a year. lockedLater is what percentage of these is
+// still locked after half of it, with nothing delegated.
+var vestingAccounts = []struct {
+	name        string
+	lockedLater int64
+	make        func(base *authtypes.BaseAccount, locked sdk.Coins) (sdk.AccountI, error)
+}{
+	{"continuous", 50, func(base *authtypes.BaseAccount, locked sdk.Coins) (sdk.AccountI, error) {
+		return vestingtypes.NewContinuousVestingAccount(base, locked, start.Unix(), start.Add(year).Unix())
+	}},
+	{"delayed", 100, func(base *authtypes.BaseAccount, locked sdk.Coins) (sdk.AccountI, error) {
+		return vestingtypes.NewDelayedVestingAccount(base, locked, start.Add(year).Unix())
+	}},
+	{"periodic", 70, func(base *authtypes.BaseAccount, locked sdk.Coins) (sdk.AccountI, error) {
+		period := func(percent int64) vestingtypes.Period {
+			part := sdk.NewCoin(denom, locked.AmountOf(denom).MulRaw(percent).QuoRaw(100))
+			return vestingtypes.Period{Length: int64(year.Seconds()) / 3, Amount: sdk.NewCoins(part)}
+		}
+		return vestingtypes.NewPeriodicVestingAccount(base, locked, start.Unix(), vestingtypes.Periods{period(30), period(30), period(40)})
+	}},
+	{"permanently locked", 100, func(base *authtypes.BaseAccount, locked sdk.Coins) (sdk.AccountI, error) {
+		return vestingtypes.NewPermanentLockedAccount(base, locked)
+	}},
+}
+
+// vesting makes carol an account with 100 units locked and 10 free.
+func (f *fixture) vesting(kind func(base *authtypes.BaseAccount, locked sdk.Coins) (sdk.AccountI, error), unit int64) {
+	f.t.Helper()
+	base, ok := f.accounts.NewAccountWithAddress(f.ctx, carol).(*authtypes.BaseAccount)
+	require.True(f.t, ok)
+	account, err := kind(base, sdk.NewCoins(sdk.NewInt64Coin(denom, 100*unit)))
+	require.NoError(f.t, err)
+	f.accounts.SetAccount(f.ctx, account)
+	f.fund(carol, sdk.NewInt64Coin(denom, 110*unit))
+}
+
+func (f *fixture) spendable(user sdk.AccAddress) int64 {
+	return f.bank.SpendableCoins(f.ctx, user).AmountOf(denom).Int64()
+}
+
 // Locked coins can be collateral; what comes back is as locked as it was, and the bank's trackers end where they began.
 func TestVestingCoinsAreCollateral(t *testing.T) {
-	const year = 365 * 24 * time.Hour
-	original := sdk.NewCoins(sdk.NewInt64Coin(denom, 100))
-	for _, tc := range []struct {
-		name string
-		make func(base *authtypes.BaseAccount) (sdk.AccountI, error)
-		// lockedLater is what is still locked half a year on, with nothing delegated.
-		lockedLater int64
-	}{
-		{
-			name: "continuous", lockedLater: 50,
-			make: func(base *authtypes.BaseAccount) (sdk.AccountI, error) {
-				return vestingtypes.NewContinuousVestingAccount(base, original, start.Unix(), start.Add(year).Unix())
-			},
-		},
-		{
-			name: "delayed", lockedLater: 100,
-			make: func(base *authtypes.BaseAccount) (sdk.AccountI, error) {
-				return vestingtypes.NewDelayedVestingAccount(base, original, start.Add(year).Unix())
-			},
-		},
-		{
-			name: "periodic", lockedLater: 70,
-			make: func(base *authtypes.BaseAccount) (sdk.AccountI, error) {
-				period := func(amount int64) vestingtypes.Period {
-					return vestingtypes.Period{Length: int64(year.Seconds()) / 3, Amount: sdk.NewCoins(sdk.NewInt64Coin(denom, amount))}
-				}
-				return vestingtypes.NewPeriodicVestingAccount(base, original, start.Unix(), vestingtypes.Periods{period(30), period(30), period(40)})
-			},
-		},
-		{
-			name: "permanently locked", lockedLater: 100,
-			make: func(base *authtypes.BaseAccount) (sdk.AccountI, error) {
-				return vestingtypes.NewPermanentLockedAccount(base, original)
-			},
-		},
-	} {
+	for _, tc := range vestingAccounts {
 		t.Run(tc.name, func(t *testing.T) {
 			f := newVault(t)
-			base, ok := f.accounts.NewAccountWithAddress(f.ctx, carol).(*authtypes.BaseAccount)
-			require.True(t, ok)
-			account, err := tc.make(base)
-			require.NoError(t, err)
-			f.accounts.SetAccount(f.ctx, account)
-			f.fund(carol, sdk.NewInt64Coin(denom, 110)) // 100 locked, 10 free
-			spendable := func() int64 { return f.bank.SpendableCoins(f.ctx, carol).AmountOf(denom).Int64() }
-			require.Equal(t, int64(10), spendable())
+			f.vesting(tc.make, 1)
+			require.Equal(t, int64(10), f.spendable(carol))
 
 			// 60 locked coins are deposited; the free ones stay spendable.
 			f.deposit(carol, 60)
 			require.Equal(t, int64(60), f.account(carol).Free.Int64())
-			require.Equal(t, int64(10), spendable())
+			require.Equal(t, int64(10), f.spendable(carol))
 			require.Equal(t, []int64{60, 0}, trackers(f, carol))
 			require.NoError(t, f.holder.add(f, carol, "1", 60, "0.1"))
 			f.refused(types.ErrInsufficientFree, func() error { return f.withdraw(carol, 1) })
@@ -82,7 +83,7 @@ func TestVestingCoinsAreCollateral(t *testing.T) {
 
 			// A part comes back: the free coins first.
 			require.NoError(t, f.withdraw(carol, 50))
-			require.Equal(t, int64(10), spendable())
+			require.Equal(t, int64(10), f.spendable(carol))
 			require.Equal(t, []int64{60, 0}, trackers(f, carol))
 
 			// Time passes, the lien ends, all of it comes back: exactly what the schedule says is locked.
@@ -90,7 +91,7 @@ func TestVestingCoinsAreCollateral(t *testing.T) {
 			require.NoError(t, f.holder.release(f, carol, "1", 60))
 			require.NoError(t, f.withdraw(carol, 60))
 			require.Equal(t, int64(110), f.balance(carol))
-			require.Equal(t, 110-tc.lockedLater, spendable())
+			require.Equal(t, 110-tc.lockedLater, f.spendable(carol))
 			require.Equal(t, []int64{0, 0}, trackers(f, carol))
 			require.ErrorIs(t, f.bank.SendCoins(f.ctx, carol, bob, sdk.NewCoins(sdk.NewInt64Coin(denom, 111-tc.lockedLater))), sdkerrors.ErrInsufficientFunds)
 			f.holds()

@@ -26,9 +26,9 @@ func ValidateAmount(a math.Int) error {
 	return nil
 }
 
-// Validate returns the registered error of the field that is malformed. Holder must be "<prefix>/<id>".
+// Validate returns the registered error of the field that is malformed. Holder must be "local" or "<prefix>/<id>".
 func (l Lien) Validate() error {
-	if _, _, err := ParseHolder(l.Holder); err != nil {
+	if err := ValidateHolder(l.Holder); err != nil {
 		return err
 	}
 	if err := ValidateAmount(l.Amount); err != nil {
@@ -37,15 +37,27 @@ func (l Lien) Validate() error {
 	return ValidateSlashFraction(l.SlashFraction)
 }
 
-// NewAccount returns user's account with its derived figures. use is the param max_collateral_use.
-func NewAccount(user string, collateral math.Int, liens []Lien, use math.LegacyDec) Account {
-	return Account{
-		User:       user,
-		Collateral: collateral,
-		Liquid:     Liquid(collateral, liens),
-		Free:       Free(collateral, liens, use),
-		MaxLien:    MaxLien(liens),
-		Slashable:  Slashable(liens),
-		Liens:      liens,
+// Lower takes amount off the lien, or returns ErrInvalidAmount or ErrLienTooSmall.
+func (l *Lien) Lower(amount math.Int) error {
+	if err := ValidateAmount(amount); err != nil {
+		return err
 	}
+	if amount.GT(l.Amount) {
+		return errors.Wrapf(ErrLienTooSmall, "asked to take %s off %s, which is %s", amount, l.Holder, l.Amount)
+	}
+	l.Amount = l.Amount.Sub(amount)
+	return nil
+}
+
+// Derived returns the account with the figures that follow from its collateral, liens and debt. While there is a debt,
+// nothing is free. use is the param max_collateral_use.
+func (a Account) Derived(use math.LegacyDec) Account {
+	a.Liquid = Liquid(a.Collateral, a.Liens)
+	a.Free = math.ZeroInt()
+	if a.Debt.IsZero() {
+		a.Free = Free(a.Collateral, a.Liens, use)
+	}
+	a.MaxLien = MaxLien(a.Liens)
+	a.Slashable = Slashable(a.Liens)
+	return a
 }

@@ -20,10 +20,19 @@ import (
 
 var (
 	user     = sdk.AccAddress("user________________").String()
+	operator = sdk.ValAddress("user________________").String()
 	messages = []sdk.Msg{
 		&types.MsgDeposit{User: user, Amount: sdk.NewInt64Coin("stake", 5)},
 		&types.MsgWithdraw{User: user, Amount: sdk.NewInt64Coin("stake", 5)},
+		&types.MsgDepositDelegation{User: user, Validator: operator, Amount: sdk.NewInt64Coin("stake", 5)},
+		&types.MsgWithdrawDelegation{User: user, Validator: operator, Amount: sdk.NewInt64Coin("stake", 5)},
+		&types.MsgStakeLocal{User: user, Validator: operator, Amount: sdk.NewInt64Coin("stake", 5)},
+		&types.MsgUnstakeLocal{User: user, Validator: operator, Amount: sdk.NewInt64Coin("stake", 5)},
+		&types.MsgRestakeLocal{User: user, ValidatorSrc: operator, ValidatorDst: operator, Amount: sdk.NewInt64Coin("stake", 5)},
+		&types.MsgWithdrawLocalRewards{User: user, Validator: operator},
+		&types.MsgWithdrawLocalRewards{User: user},
 		&types.MsgUpdateParams{Authority: user, Params: types.Params{MaxCollateralUse: math.LegacyNewDecWithPrec(5, 1), MaxConsumersPerUser: 7}},
+		&types.MsgUpdateParams{Authority: user, Params: types.DefaultParams()},
 	}
 )
 

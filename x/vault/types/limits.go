@@ -53,12 +53,17 @@ func Free(collateral math.Int, liens []Lien, maxUse math.LegacyDec) math.Int {
 
 // Liquid returns the part of the collateral that sits in the vault's module account: all but what is staked locally.
 func Liquid(collateral math.Int, liens []Lien) math.Int {
+	return collateral.Sub(Local(liens))
+}
+
+// Local returns what is staked locally, unbonding stake included.
+func Local(liens []Lien) math.Int {
 	for _, l := range liens {
 		if l.Holder == LocalHolder {
-			return collateral.Sub(l.Amount)
+			return l.Amount
 		}
 	}
-	return collateral
+	return math.ZeroInt()
 }
 
 // CheckCovered returns ErrInsufficientCollateral if a lien or the sum of what could be slashed exceeds the collateral.

@@ -15,8 +15,12 @@ import (
 )
 
 const (
-	flagMaxCollateralUse    = "max-collateral-use"
-	flagMaxConsumersPerUser = "max-consumers-per-user"
+	flagMaxCollateralUse               = "max-collateral-use"
+	flagMaxConsumersPerUser            = "max-consumers-per-user"
+	flagMaxValidatorsPerStakingAccount = "max-validators-per-staking-account"
+	flagMaxSettlementsPerBlock         = "max-settlements-per-block"
+	flagLocalStakingEnabled            = "local-staking-enabled"
+	flagSlashDestination               = "slash-destination"
 )
 
 // newDraftUpdateParamsCmd prints a proposal. The message replaces all params, so those not named by a flag are read
@@ -44,10 +48,20 @@ func newDraftUpdateParamsCmd() *cobra.Command {
 		},
 	}
 	cmd.Flags().String(flagMaxCollateralUse, "", "share of the collateral that liens may use, above 0 and at most 1")
-	cmd.Flags().Uint32(flagMaxConsumersPerUser, 0, "most liens one account may have")
+	cmd.Flags().Uint32(flagMaxConsumersPerUser, 0, "most consumers one account may secure")
+	cmd.Flags().Uint32(flagMaxValidatorsPerStakingAccount, 0, "most validators one user may stake with locally")
+	cmd.Flags().Uint32(flagMaxSettlementsPerBlock, 0, "most pieces of stake the sweep settles in one block")
+	cmd.Flags().Bool(flagLocalStakingEnabled, true, "whether new local stake is taken")
+	cmd.Flags().String(flagSlashDestination, "", "where lost collateral goes: burn or community-pool")
 	draft.AddFlags(cmd, "Change the vault's params")
 	flags.AddQueryFlagsToCmd(cmd)
 	return cmd
+}
+
+// slashDestinations are the values of the flag.
+var slashDestinations = map[string]types.SlashDestination{
+	"burn":           types.SlashDestinationBurn,
+	"community-pool": types.SlashDestinationCommunityPool,
 }
 
 // override sets the params whose flag was given, and checks the result so that a proposal that must fail is not drafted.
@@ -61,12 +75,37 @@ func override(params *types.Params, set *pflag.FlagSet) error {
 			return fmt.Errorf("--%s %q: %w", flagMaxCollateralUse, text, err)
 		}
 	}
-	if set.Changed(flagMaxConsumersPerUser) {
-		n, err := set.GetUint32(flagMaxConsumersPerUser)
+	for flag, param := range map[string]*uint32{
+		flagMaxConsumersPerUser:            &params.MaxConsumersPerUser,
+		flagMaxValidatorsPerStakingAccount: &params.MaxValidatorsPerStakingAccount,
+		flagMaxSettlementsPerBlock:         &params.MaxSettlementsPerBlock,
+	} {
+		if !set.Changed(flag) {
+			continue
+		}
+		n, err := set.GetUint32(flag)
 		if err != nil {
 			return err
 		}
-		params.MaxConsumersPerUser = n
+		*param = n
+	}
+	if set.Changed(flagLocalStakingEnabled) {
+		enabled, err := set.GetBool(flagLocalStakingEnabled)
+		if err != nil {
+			return err
+		}
+		params.LocalStakingEnabled = enabled
+	}
+	if set.Changed(flagSlashDestination) {
+		text, err := set.GetString(flagSlashDestination)
+		if err != nil {
+			return err
+		}
+		destination, known := slashDestinations[text]
+		if !known {
+			return fmt.Errorf("--%s %q, must be burn or community-pool", flagSlashDestination, text)
+		}
+		params.SlashDestination = destination
 	}
 	return params.Validate()
 }
