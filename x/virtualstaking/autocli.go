@@ -31,6 +31,16 @@ func (AppModule) AutoCLIOptions() *autocliv1.ModuleOptions {
 					Short:   "List one converter's virtual stake by validator",
 					Example: "meshd query virtualstaking delegations 1",
 				},
+				{
+					RpcMethod: "Supply", Use: "supply",
+					Short:   "Show the supply of the bond denom: total, virtual and native",
+					Example: "meshd query virtualstaking supply",
+				},
+				{
+					RpcMethod: "Exposure", Use: "exposure",
+					Short:   "Show each source's share of voting power and rewards, and warn of epochs that are too long",
+					Example: "meshd query virtualstaking exposure",
+				},
 			},
 		},
 		Tx: &autocliv1.ServiceCommandDescriptor{

@@ -33,7 +33,7 @@ func TestCommands(t *testing.T) {
 	require.NoError(t, options.EnhanceRootCommand(root))
 
 	for parent, want := range map[*cobra.Command][]string{
-		query: {"delegations", "params", "source", "sources"},
+		query: {"delegations", "exposure", "params", "source", "sources", "supply"},
 		tx:    {"draft-set-max-cap", "draft-update-params"},
 	} {
 		module, _, err := parent.Find([]string{types.ModuleName})

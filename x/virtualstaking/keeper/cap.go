@@ -2,7 +2,6 @@ package keeper
 
 import (
 	"context"
-	"slices"
 	"strconv"
 
 	"cosmossdk.io/math"
@@ -15,8 +14,9 @@ import (
 )
 
 // SetMaxCap authorises source id to have virtual stake up to maxCap, in bond denom base units, and returns the block of
-// the epoch that applies it: the next one that is free. Zero takes all virtual stake away.
-func (k *Keeper) SetMaxCap(ctx context.Context, id uint64, maxCap sdk.Coin) (int64, error) {
+// the epoch that applies it: the next one that is free. Zero takes all virtual stake away. The governance weight, 0 to 1,
+// counts from the next tally on: votes are weighed when voting ends.
+func (k *Keeper) SetMaxCap(ctx context.Context, id uint64, maxCap sdk.Coin, weight math.LegacyDec) (int64, error) {
 	source, err := k.GetSource(ctx, id)
 	if err != nil {
 		return 0, err
@@ -31,6 +31,9 @@ func (k *Keeper) SetMaxCap(ctx context.Context, id uint64, maxCap sdk.Coin) (int
 	if maxCap.Denom != denom {
 		return 0, types.ErrInvalidCap.Wrapf("max cap of converter %d is in %s, must be in the bond denom %s", id, maxCap.Denom, denom)
 	}
+	if err := types.ValidateWeight(weight); err != nil {
+		return 0, err
+	}
 	// Lowering is always possible, so that it cannot be blocked by bounds that were lowered meanwhile.
 	if maxCap.Amount.GT(source.MaxCap) {
 		if err := k.checkRaise(ctx, id, maxCap.Amount); err != nil {
@@ -38,7 +41,7 @@ func (k *Keeper) SetMaxCap(ctx context.Context, id uint64, maxCap sdk.Coin) (int
 		}
 	}
 
-	source.MaxCap = maxCap.Amount
+	source.MaxCap, source.GovernanceWeight = maxCap.Amount, weight
 	if err := k.scheduleIfNeeded(ctx, &source, sdk.UnwrapSDKContext(ctx).BlockHeight()+1); err != nil {
 		return 0, err
 	}
@@ -47,7 +50,7 @@ func (k *Keeper) SetMaxCap(ctx context.Context, id uint64, maxCap sdk.Coin) (int
 	}
 	telemetry.IncrCounterWithLabels([]string{types.ModuleName, "caps_set"}, 1, sourceLabel(id))
 	return source.NextEpoch, sdk.UnwrapSDKContext(ctx).EventManager().EmitTypedEvent(&types.EventMaxCapSet{
-		Source: id, MaxCap: source.MaxCap.String(),
+		Source: id, MaxCap: source.MaxCap.String(), GovernanceWeight: weight.String(),
 	})
 }
 
@@ -74,23 +77,15 @@ func (k *Keeper) checkRaise(ctx context.Context, id uint64, maxCap math.Int) err
 	return k.checkPower(ctx, bonded.Add(others).Add(maxCap))
 }
 
-// sumOfCaps adds up all caps except that of source id, and counts them. Only sources that have an epoch have a cap, and
-// governance bounds these, while anyone can create sources.
+// sumOfCaps adds up all caps except that of source id, and counts them.
 func (k *Keeper) sumOfCaps(ctx context.Context, except uint64) (sum math.Int, n uint32, err error) {
-	scheduled, err := k.scheduled(ctx)
+	sources, err := k.activeSources(ctx)
 	if err != nil {
 		return math.Int{}, 0, err
 	}
 	sum = math.ZeroInt()
-	for _, epoch := range scheduled {
-		if epoch.K2() == except {
-			continue
-		}
-		source, err := k.Sources.Get(ctx, epoch.K2())
-		if err != nil {
-			return math.Int{}, 0, err
-		}
-		if source.MaxCap.IsPositive() {
+	for _, source := range sources {
+		if source.ID != except && source.MaxCap.IsPositive() {
 			sum, n = sum.Add(source.MaxCap), n+1
 		}
 	}
@@ -99,21 +94,16 @@ func (k *Keeper) sumOfCaps(ctx context.Context, except uint64) (sum math.Int, n 
 
 // CappedSources returns the ids of all sources with a cap, in rising order: at most max_sources.
 func (k *Keeper) CappedSources(ctx context.Context) ([]uint64, error) {
-	scheduled, err := k.scheduled(ctx)
+	sources, err := k.activeSources(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var ids []uint64
-	for _, epoch := range scheduled {
-		source, err := k.Sources.Get(ctx, epoch.K2())
-		if err != nil {
-			return nil, err
-		}
+	for _, source := range sources {
 		if source.MaxCap.IsPositive() {
 			ids = append(ids, source.ID)
 		}
 	}
-	slices.Sort(ids)
 	return ids, nil
 }
 

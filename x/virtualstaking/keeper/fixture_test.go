@@ -14,6 +14,7 @@ import (
 	storetypes "cosmossdk.io/store/types"
 	abci "github.com/cometbft/cometbft/abci/types"
 	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
+	"github.com/cosmos/cosmos-sdk/baseapp"
 	"github.com/cosmos/cosmos-sdk/codec/address"
 	"github.com/cosmos/cosmos-sdk/crypto/keys/ed25519"
 	cryptotypes "github.com/cosmos/cosmos-sdk/crypto/types"
@@ -30,7 +31,10 @@ import (
 	"github.com/cosmos/cosmos-sdk/x/distribution"
 	distrkeeper "github.com/cosmos/cosmos-sdk/x/distribution/keeper"
 	distrtypes "github.com/cosmos/cosmos-sdk/x/distribution/types"
+	govkeeper "github.com/cosmos/cosmos-sdk/x/gov/keeper"
 	govtypes "github.com/cosmos/cosmos-sdk/x/gov/types"
+	govv1 "github.com/cosmos/cosmos-sdk/x/gov/types/v1"
+	"github.com/cosmos/cosmos-sdk/x/mint"
 	mintkeeper "github.com/cosmos/cosmos-sdk/x/mint/keeper"
 	minttypes "github.com/cosmos/cosmos-sdk/x/mint/types"
 	"github.com/cosmos/cosmos-sdk/x/slashing"
@@ -166,6 +170,7 @@ type fixture struct {
 	distr    *faultyDistribution
 	slashing slashingkeeper.Keeper
 	mint     mintkeeper.Keeper
+	gov      *govkeeper.Keeper
 	hooks    *fakeHooks
 	k        *keeper.Keeper
 	msg      types.MsgServer
@@ -173,6 +178,8 @@ type fixture struct {
 	vals     []validator
 	// fees are paid into every block for the validators.
 	fees int64
+	// inflation is minted too, by x/mint.
+	inflation bool
 	// unchecked blocks leave the invariants of the SDK's modules out, which are slow with many denoms.
 	unchecked bool
 	// absent validators do not sign, by operator.
@@ -201,7 +208,7 @@ func newChain(t require.TestingT) *fixture {
 	f.enc = moduletestutil.MakeTestEncodingConfig(auth.AppModuleBasic{}, vesting.AppModuleBasic{}, staking.AppModuleBasic{},
 		distribution.AppModuleBasic{}, slashing.AppModuleBasic{}, virtualstaking.AppModule{})
 	f.keys = storetypes.NewKVStoreKeys(authtypes.StoreKey, banktypes.StoreKey, stakingtypes.StoreKey, distrtypes.StoreKey,
-		slashingtypes.StoreKey, minttypes.StoreKey, types.StoreKey)
+		slashingtypes.StoreKey, minttypes.StoreKey, govtypes.StoreKey, types.StoreKey)
 	cms := integration.CreateMultiStore(f.keys, log.NewNopLogger())
 	f.ctx = sdk.NewContext(cms, cmtproto.Header{ChainID: chainID, Height: 1, Time: time.Unix(1_700_000_000, 0).UTC()}, false, log.NewNopLogger())
 
@@ -211,6 +218,7 @@ func newChain(t require.TestingT) *fixture {
 	perms := map[string][]string{
 		authtypes.FeeCollectorName: nil, distrtypes.ModuleName: nil,
 		minttypes.ModuleName:           {authtypes.Minter},
+		govtypes.ModuleName:            {authtypes.Burner},
 		stakingtypes.BondedPoolName:    {authtypes.Burner, authtypes.Staking},
 		stakingtypes.NotBondedPoolName: {authtypes.Burner, authtypes.Staking},
 		types.ModuleName:               {authtypes.Minter, authtypes.Burner},
@@ -221,7 +229,6 @@ func newChain(t require.TestingT) *fixture {
 	sk := stakingkeeper.NewKeeper(cdc, store(stakingtypes.StoreKey), f.account, f.bank, authority, valCodec, consCodec)
 	f.slashing = slashingkeeper.NewKeeper(cdc, f.enc.Amino, store(slashingtypes.StoreKey), sk, authority)
 	dk := distrkeeper.NewKeeper(cdc, store(distrtypes.StoreKey), f.account, f.bank, sk, authtypes.FeeCollectorName, authority)
-	f.mint = mintkeeper.NewKeeper(cdc, store(minttypes.StoreKey), sk, f.account, f.bank, authtypes.FeeCollectorName, authority)
 	f.staking = &faultyStaking{Keeper: sk, failDelegate: map[string]bool{}, failUnbond: map[string]bool{}}
 	f.distr = &faultyDistribution{Keeper: dk, panicOn: map[string]bool{}, gasOn: map[string]bool{}}
 	f.k = keeper.NewKeeper(cdc, store(types.StoreKey), f.account, f.bank, f.staking, f.slashing, f.distr, authority)
@@ -230,6 +237,8 @@ func newChain(t require.TestingT) *fixture {
 		rewards: map[uint64]map[string]sdk.Coins{}, failures: map[uint64]error{},
 	}
 	f.k.SetHooks(f.hooks)
+	f.mint = mintkeeper.NewKeeper(cdc, store(minttypes.StoreKey), keeper.NewMintStaking(sk, f.k), f.account, f.bank, authtypes.FeeCollectorName, authority)
+	f.gov = f.newGov(keeper.NewGovStaking(sk, f.k))
 	f.msg, f.query = keeper.NewMsgServer(f.k), keeper.NewQueryServer(f.k)
 	sk.SetHooks(stakingtypes.NewMultiStakingHooks(dk.Hooks(), f.slashing.Hooks(), f.k.Hooks()))
 	f.bank.AppendSendRestriction(f.k.SendRestriction)
@@ -244,9 +253,19 @@ func newChain(t require.TestingT) *fixture {
 	require.NoError(t, dk.Params.Set(f.ctx, dp))
 	require.NoError(t, dk.FeePool.Set(f.ctx, distrtypes.InitialFeePool()))
 	require.NoError(t, f.slashing.SetParams(f.ctx, slashingtypes.DefaultParams()))
-	require.NoError(t, f.mint.Params.Set(f.ctx, minttypes.DefaultParams()))
+	mp := minttypes.DefaultParams()
+	mp.MintDenom, mp.BlocksPerYear = denom, 10_000 // so that each block mints a visible amount
+	require.NoError(t, f.mint.Params.Set(f.ctx, mp))
+	require.NoError(t, f.mint.Minter.Set(f.ctx, minttypes.DefaultInitialMinter()))
+	require.NoError(t, f.gov.Params.Set(f.ctx, govv1.DefaultParams()))
 	f.account.GetModuleAccount(f.ctx, distrtypes.ModuleName)
 	return f
+}
+
+// newGov is x/gov with another view of x/staking, over the same store.
+func (f *fixture) newGov(staking govtypes.StakingKeeper) *govkeeper.Keeper {
+	return govkeeper.NewKeeper(f.enc.Codec, runtime.NewKVStoreService(f.keys[govtypes.StoreKey]), f.account, f.bank, staking,
+		f.distr.Keeper, baseapp.NewMsgServiceRouter(), govtypes.DefaultConfig(), authority)
 }
 
 func (f *fixture) fund(addr sdk.AccAddress, amount int64) {
@@ -281,7 +300,17 @@ func (f *fixture) addSource(id uint64, maxCap int64) types.Source {
 }
 
 func (f *fixture) setCap(id uint64, maxCap int64) {
-	_, err := f.msg.SetMaxCap(f.ctx, &types.MsgSetMaxCap{Authority: authority, ConverterID: id, MaxCap: sdk.NewInt64Coin(denom, maxCap)})
+	f.setCapAndWeight(id, math.NewInt(maxCap), f.source(id).GovernanceWeight)
+}
+
+func (f *fixture) setWeight(id uint64, weight string) {
+	f.setCapAndWeight(id, f.source(id).MaxCap, math.LegacyMustNewDecFromStr(weight))
+}
+
+func (f *fixture) setCapAndWeight(id uint64, maxCap math.Int, weight math.LegacyDec) {
+	_, err := f.msg.SetMaxCap(f.ctx, &types.MsgSetMaxCap{
+		Authority: authority, ConverterID: id, MaxCap: sdk.NewCoin(denom, maxCap), GovernanceWeight: &weight,
+	})
 	require.NoError(f.t, err)
 }
 
@@ -339,6 +368,9 @@ func (f *fixture) upstream(dt time.Duration) {
 	header.Height++
 	header.Time = header.Time.Add(dt)
 	f.ctx = f.ctx.WithBlockHeader(header).WithVoteInfos(votes).WithEventManager(sdk.NewEventManager())
+	if f.inflation {
+		require.NoError(f.t, mint.BeginBlocker(f.ctx, f.mint, minttypes.DefaultInflationCalculationFn))
+	}
 	if f.fees > 0 {
 		coins := sdk.NewCoins(sdk.NewInt64Coin(denom, f.fees))
 		require.NoError(f.t, f.mint.MintCoins(f.ctx, coins))
@@ -346,6 +378,7 @@ func (f *fixture) upstream(dt time.Duration) {
 	}
 	require.NoError(f.t, distribution.BeginBlocker(f.ctx, f.distr.Keeper))
 	require.NoError(f.t, slashing.BeginBlocker(f.ctx, f.slashing))
+	require.NoError(f.t, f.staking.BeginBlocker(f.ctx))
 }
 
 // epoch goes on to the source's next epoch and runs it.

@@ -18,6 +18,7 @@ func busy(t *testing.T) *fixture {
 	f.addSource(1, 9_000_000)
 	f.addSource(2, 4_000_000)
 	f.addSource(3, 0)
+	f.setWeight(1, "0.5")
 	f.hooks.batch[1] = 12
 	f.hooks.set(1, map[string]int64{f.vals[0].operator: 3_000_000, f.vals[1].operator: 7_000_000})
 	f.hooks.set(2, map[string]int64{f.vals[2].operator: 3_000_000})

@@ -87,15 +87,10 @@ func (k *Keeper) hasOutstanding(ctx context.Context, account sdk.AccAddress) (bo
 	return found, err
 }
 
-// outstanding is all virtual stake of source id: bonded, unbonding, and paid by x/staking but not burned yet, in bond denom
-// base units.
-func (k *Keeper) outstanding(ctx context.Context, id uint64) (math.Int, error) {
+// returning is what is on its way back from account's delegations, in bond denom base units: unbonding, or paid by
+// x/staking in this block and not burned yet.
+func (k *Keeper) returning(ctx context.Context, account sdk.AccAddress) (math.Int, error) {
 	denom, err := k.staking.BondDenom(ctx)
-	if err != nil {
-		return math.Int{}, err
-	}
-	account := types.VirtualAccount(id)
-	delegated, err := k.delegated(ctx, account)
 	if err != nil {
 		return math.Int{}, err
 	}
@@ -103,24 +98,19 @@ func (k *Keeper) outstanding(ctx context.Context, id uint64) (math.Int, error) {
 	if err != nil {
 		return math.Int{}, err
 	}
-	return delegated.Add(unbonding).Add(k.bank.GetBalance(ctx, account, denom).Amount), nil
+	return unbonding.Add(k.bank.GetBalance(ctx, account, denom).Amount), nil
 }
 
-// VirtualOutstanding is all virtual stake of all sources, bonded, unbonding, and paid by x/staking in this block but not
-// burned yet, in bond denom base units: what the supply of the bond denom has beyond the native one. Each delegation is
-// rounded to the nearest unit.
-func (k *Keeper) VirtualOutstanding(ctx context.Context) (math.Int, error) {
-	scheduled, err := k.scheduled(ctx)
+// outstanding is all virtual stake of source id: delegated, and on its way back, in bond denom base units.
+func (k *Keeper) outstanding(ctx context.Context, id uint64) (math.Int, error) {
+	account := types.VirtualAccount(id)
+	delegated, err := k.delegated(ctx, account)
 	if err != nil {
 		return math.Int{}, err
 	}
-	sum := math.ZeroInt()
-	for _, epoch := range scheduled {
-		outstanding, err := k.outstanding(ctx, epoch.K2())
-		if err != nil {
-			return math.Int{}, err
-		}
-		sum = sum.Add(outstanding)
+	returning, err := k.returning(ctx, account)
+	if err != nil {
+		return math.Int{}, err
 	}
-	return sum, nil
+	return delegated.Add(returning), nil
 }

@@ -3,6 +3,7 @@ package keeper
 import (
 	"context"
 
+	"cosmossdk.io/math"
 	govtypes "github.com/cosmos/cosmos-sdk/x/gov/types"
 
 	"github.com/mesh-security/mesh/x/virtualstaking/types"
@@ -17,7 +18,11 @@ func (s msgServer) SetMaxCap(ctx context.Context, msg *types.MsgSetMaxCap) (*typ
 	if err := s.checkAuthority(msg.Authority); err != nil {
 		return nil, err
 	}
-	next, err := s.k.SetMaxCap(ctx, msg.ConverterID, msg.MaxCap)
+	var weight math.LegacyDec // nil if the message has none
+	if msg.GovernanceWeight != nil {
+		weight = *msg.GovernanceWeight
+	}
+	next, err := s.k.SetMaxCap(ctx, msg.ConverterID, msg.MaxCap, weight)
 	if err != nil {
 		return nil, err
 	}

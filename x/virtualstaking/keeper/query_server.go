@@ -3,8 +3,10 @@ package keeper
 import (
 	"bytes"
 	"context"
+	"slices"
 
 	"cosmossdk.io/math"
+	sdk "github.com/cosmos/cosmos-sdk/types"
 	"github.com/cosmos/cosmos-sdk/types/query"
 
 	"github.com/mesh-security/mesh/internal/paging"
@@ -68,24 +70,76 @@ func (s queryServer) Delegations(ctx context.Context, req *types.QueryDelegation
 	if err != nil {
 		return nil, err
 	}
-	page := paging.Clamp(req.GetPagination())
-	if page.Reverse {
-		for i, j := 0, len(holdings)-1; i < j; i, j = i+1, j-1 {
-			holdings[i], holdings[j] = holdings[j], holdings[i]
-		}
-	}
-	start := min(page.Offset, uint64(len(holdings)))
-	if len(page.Key) > 0 {
-		for start = 0; start < uint64(len(holdings)) && !bytes.Equal(holdings[start].address, page.Key); start++ {
-		}
-	}
-	end := min(start+page.Limit, uint64(len(holdings)))
-	resp := &types.QueryDelegationsResponse{Pagination: &query.PageResponse{}}
-	for _, h := range holdings[start:end] {
+	holdings, next := page(holdings, req.GetPagination(), func(h holding) []byte { return h.address })
+	resp := &types.QueryDelegationsResponse{Pagination: next}
+	for _, h := range holdings {
 		resp.Delegations = append(resp.Delegations, types.VirtualDelegation{Validator: h.validator.GetOperator(), Amount: h.tokens()})
 	}
-	if end < uint64(len(holdings)) {
-		resp.Pagination.NextKey = holdings[end].address
+	return resp, nil
+}
+
+func (s queryServer) Supply(ctx context.Context, _ *types.QuerySupplyRequest) (*types.QuerySupplyResponse, error) {
+	denom, err := s.k.staking.BondDenom(ctx)
+	if err != nil {
+		return nil, err
+	}
+	virtual, err := s.k.VirtualOutstanding(ctx)
+	if err != nil {
+		return nil, err
+	}
+	total := s.k.bank.GetSupply(ctx, denom).Amount
+	return &types.QuerySupplyResponse{Denom: denom, Total: total, Virtual: virtual, Native: types.Native(total, virtual)}, nil
+}
+
+// Exposure pages in rising order of the sources' ids; the key of a page is its first id.
+func (s queryServer) Exposure(ctx context.Context, req *types.QueryExposureRequest) (*types.QueryExposureResponse, error) {
+	params, err := s.k.Params.Get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	bonded, err := s.k.staking.TotalBondedTokens(ctx)
+	if err != nil {
+		return nil, err
+	}
+	duration, err := s.k.epochDuration(ctx, params.EpochLength)
+	if err != nil {
+		return nil, err
+	}
+	sources, err := s.k.activeSources(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sources, next := page(sources, req.GetPagination(), func(source types.Source) []byte { return sdk.Uint64ToBigEndian(source.ID) })
+	resp := &types.QueryExposureResponse{
+		Bonded: bonded, EpochDuration: duration, Warning: epochWarning(params.EpochLength, duration), Pagination: next,
+	}
+	for _, source := range sources {
+		exposure, err := s.k.exposure(ctx, source, bonded)
+		if err != nil {
+			return nil, err
+		}
+		resp.Sources = append(resp.Sources, exposure)
 	}
 	return resp, nil
+}
+
+// page returns one page of a bounded list. The key of a page is that of its first item; one that is gone ends the list.
+func page[T any](items []T, req *query.PageRequest, key func(T) []byte) ([]T, *query.PageResponse) {
+	clamped := paging.Clamp(req)
+	if clamped.Reverse {
+		slices.Reverse(items)
+	}
+	start := int(min(clamped.Offset, uint64(len(items))))
+	if len(clamped.Key) > 0 {
+		start = slices.IndexFunc(items, func(item T) bool { return bytes.Equal(key(item), clamped.Key) })
+		if start < 0 {
+			start = len(items)
+		}
+	}
+	end := min(start+int(clamped.Limit), len(items))
+	resp := &query.PageResponse{}
+	if end < len(items) {
+		resp.NextKey = key(items[end])
+	}
+	return items[start:end], resp
 }

@@ -1,7 +1,9 @@
 package keeper
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"cosmossdk.io/collections"
 	sdk "github.com/cosmos/cosmos-sdk/types"
@@ -16,6 +18,23 @@ func (k *Keeper) scheduled(ctx context.Context) ([]collections.Pair[int64, uint6
 		return nil, err
 	}
 	return it.Keys()
+}
+
+// activeSources returns the sources with a cap or outstanding stake in rising order of their ids. Exactly these have an
+// epoch, and governance bounds their number, while anyone can create sources. Without any it costs one read.
+func (k *Keeper) activeSources(ctx context.Context) ([]types.Source, error) {
+	scheduled, err := k.scheduled(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sources := make([]types.Source, len(scheduled))
+	for i, epoch := range scheduled {
+		if sources[i], err = k.Sources.Get(ctx, epoch.K2()); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(sources, func(a, b types.Source) int { return cmp.Compare(a.ID, b.ID) })
+	return sources, nil
 }
 
 // epochsPerBlock is how many of n sources must share a block: one, unless there are more sources than blocks in an epoch.

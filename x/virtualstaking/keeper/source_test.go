@@ -12,12 +12,15 @@ import (
 	banktypes "github.com/cosmos/cosmos-sdk/x/bank/types"
 	distrkeeper "github.com/cosmos/cosmos-sdk/x/distribution/keeper"
 	distrtypes "github.com/cosmos/cosmos-sdk/x/distribution/types"
+	govtypes "github.com/cosmos/cosmos-sdk/x/gov/types"
 	stakingkeeper "github.com/cosmos/cosmos-sdk/x/staking/keeper"
 	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
 	"github.com/stretchr/testify/require"
 
 	"github.com/mesh-security/mesh/x/virtualstaking/types"
 )
+
+var full = math.LegacyOneDec()
 
 func TestCreateSourceTakesOverWhatIsAtItsAddress(t *testing.T) {
 	f := newFixture(t, 1)
@@ -120,35 +123,45 @@ func TestGV01_OnlyTheAuthorityAndOnlyWithinBounds(t *testing.T) {
 	f.addSource(2, 0)
 	f.setParams(func(p *types.Params) { p.TotalMaxCap, p.MaxSources = math.NewInt(100), 1 })
 	coin := func(amount int64) sdk.Coin { return sdk.Coin{Denom: denom, Amount: math.NewInt(amount)} }
+	weight := func(text string) *math.LegacyDec {
+		w := math.LegacyMustNewDecFromStr(text)
+		return &w
+	}
 	for _, tc := range []struct {
 		name      string
 		authority string
 		id        uint64
 		cap       sdk.Coin
-		err       string
+		weight    *math.LegacyDec
+		err       error
 	}{
-		{"not the authority", rewardAccount(1).String(), 1, coin(5), "expected gov account"},
-		{"nobody", "", 1, coin(5), "expected gov account"},
-		{"unknown source", authority, 9, coin(5), "source not found"},
-		{"another denom", authority, 1, sdk.NewInt64Coin("uother", 5), "invalid max cap"},
-		{"bad denom", authority, 1, sdk.Coin{Denom: "!", Amount: math.NewInt(5)}, "invalid max cap"},
-		{"negative", authority, 1, coin(-1), "invalid max cap"},
-		{"no amount", authority, 1, sdk.Coin{Denom: denom}, "invalid max cap"},
-		{"above the total", authority, 1, coin(101), "total max cap exceeded"},
+		{"not the authority", rewardAccount(1).String(), 1, coin(5), &full, govtypes.ErrInvalidSigner},
+		{"nobody", "", 1, coin(5), &full, govtypes.ErrInvalidSigner},
+		{"unknown source", authority, 9, coin(5), &full, types.ErrSourceNotFound},
+		{"another denom", authority, 1, sdk.NewInt64Coin("uother", 5), &full, types.ErrInvalidCap},
+		{"bad denom", authority, 1, sdk.Coin{Denom: "!", Amount: math.NewInt(5)}, &full, types.ErrInvalidCap},
+		{"negative", authority, 1, coin(-1), &full, types.ErrInvalidCap},
+		{"no amount", authority, 1, sdk.Coin{Denom: denom}, &full, types.ErrInvalidCap},
+		{"above the total", authority, 1, coin(101), &full, types.ErrTotalCap},
+		{"no weight", authority, 1, coin(5), nil, types.ErrInvalidWeight},
+		{"weight without a value", authority, 1, coin(5), &math.LegacyDec{}, types.ErrInvalidWeight},
+		{"weight below 0", authority, 1, coin(5), weight("-0.000000000000000001"), types.ErrInvalidWeight},
+		{"weight above 1", authority, 1, coin(5), weight("1.000000000000000001"), types.ErrInvalidWeight},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := f.msg.SetMaxCap(f.ctx, &types.MsgSetMaxCap{Authority: tc.authority, ConverterID: tc.id, MaxCap: tc.cap})
-			require.ErrorContains(t, err, tc.err)
-			require.True(t, f.source(1).MaxCap.IsZero())
-			require.Zero(t, f.source(1).NextEpoch)
+			before := f.source(1)
+			_, err := f.msg.SetMaxCap(f.ctx, &types.MsgSetMaxCap{Authority: tc.authority, ConverterID: tc.id, MaxCap: tc.cap, GovernanceWeight: tc.weight})
+			require.ErrorIs(t, err, tc.err)
+			require.Equal(t, before, f.source(1))
 		})
 	}
 
-	resp, err := f.msg.SetMaxCap(f.ctx, &types.MsgSetMaxCap{Authority: authority, ConverterID: 1, MaxCap: coin(100)})
+	resp, err := f.msg.SetMaxCap(f.ctx, &types.MsgSetMaxCap{Authority: authority, ConverterID: 1, MaxCap: coin(100), GovernanceWeight: weight("0.5")})
 	require.NoError(t, err)
 	require.Equal(t, f.ctx.BlockHeight()+1, resp.NextEpoch)
-	require.Equal(t, []*types.EventMaxCapSet{{Source: 1, MaxCap: "100"}}, events[*types.EventMaxCapSet](f))
-	_, err = f.msg.SetMaxCap(f.ctx, &types.MsgSetMaxCap{Authority: authority, ConverterID: 2, MaxCap: coin(1)})
+	require.Equal(t, []*types.EventMaxCapSet{{Source: 1, MaxCap: "100", GovernanceWeight: "0.500000000000000000"}}, events[*types.EventMaxCapSet](f))
+	require.Equal(t, *weight("0.5"), f.info(1).Source.GovernanceWeight)
+	_, err = f.msg.SetMaxCap(f.ctx, &types.MsgSetMaxCap{Authority: authority, ConverterID: 2, MaxCap: coin(1), GovernanceWeight: weight("0")})
 	require.ErrorIs(t, err, types.ErrTooManySources)
 
 	for _, tc := range []struct {
@@ -191,9 +204,9 @@ func TestCapsStayWithinCometBFTsPower(t *testing.T) {
 	f.addSource(1, 0)
 	limit := math.NewInt(1 << 60).SubRaw(1).Mul(f.staking.PowerReduction(f.ctx)) // MaxInt64/8, in tokens
 	f.setParams(func(p *types.Params) { p.TotalMaxCap = limit.MulRaw(2) })
-	_, err := f.msg.SetMaxCap(f.ctx, &types.MsgSetMaxCap{Authority: authority, ConverterID: 1, MaxCap: sdk.NewCoin(denom, limit)})
+	_, err := f.msg.SetMaxCap(f.ctx, &types.MsgSetMaxCap{Authority: authority, ConverterID: 1, MaxCap: sdk.NewCoin(denom, limit), GovernanceWeight: &full})
 	require.ErrorIs(t, err, types.ErrTotalPower)
-	_, err = f.msg.SetMaxCap(f.ctx, &types.MsgSetMaxCap{Authority: authority, ConverterID: 1, MaxCap: sdk.NewCoin(denom, limit.SubRaw(selfStake))})
+	_, err = f.msg.SetMaxCap(f.ctx, &types.MsgSetMaxCap{Authority: authority, ConverterID: 1, MaxCap: sdk.NewCoin(denom, limit.SubRaw(selfStake)), GovernanceWeight: &full})
 	require.NoError(t, err)
 }
 
@@ -202,7 +215,7 @@ func TestVS11_CapsOfAllSourcesStayWithinTheTotal(t *testing.T) {
 	f.setParams(func(p *types.Params) { p.TotalMaxCap = math.NewInt(1_000_000) })
 	f.addSource(1, 600_000)
 	f.addSource(2, 0)
-	_, err := f.msg.SetMaxCap(f.ctx, &types.MsgSetMaxCap{Authority: authority, ConverterID: 2, MaxCap: sdk.NewInt64Coin(denom, 400_001)})
+	_, err := f.msg.SetMaxCap(f.ctx, &types.MsgSetMaxCap{Authority: authority, ConverterID: 2, MaxCap: sdk.NewInt64Coin(denom, 400_001), GovernanceWeight: &full})
 	require.ErrorIs(t, err, types.ErrTotalCap)
 	require.ErrorContains(t, err, "only 400000 of total_max_cap 1000000")
 	f.setCap(2, 400_000)

@@ -213,11 +213,7 @@ func (k *Keeper) currentState(ctx context.Context, operator string, record types
 		return update, false, nil
 	}
 	counted := status != control.StatusUnspecified && status != control.StatusRemoved
-	addr, err := k.staking.ValidatorAddressCodec().StringToBytes(operator)
-	if err != nil {
-		return update, false, err
-	}
-	validator, err := k.staking.GetValidator(ctx, addr)
+	validator, err := k.validator(ctx, operator)
 	if errors.Is(err, stakingtypes.ErrNoValidatorFound) {
 		update = record.Update
 		update.Status = control.StatusRemoved

@@ -21,4 +21,5 @@ var (
 	ErrInvalidDelegated = errors.Register(ModuleName, 16, "invalid delegation")
 	ErrEpochGas         = errors.Register(ModuleName, 17, "epoch gas is used up")
 	ErrInvariant        = errors.Register(ModuleName, 18, "invariant broken")
+	ErrInvalidWeight    = errors.Register(ModuleName, 19, "invalid governance weight")
 )

@@ -23,6 +23,7 @@ type AccountKeeper interface {
 // BankKeeper mints and burns virtual stake.
 type BankKeeper interface {
 	GetBalance(ctx context.Context, addr sdk.AccAddress, denom string) sdk.Coin
+	GetSupply(ctx context.Context, denom string) sdk.Coin
 	MintCoins(ctx context.Context, module string, amt sdk.Coins) error
 	BurnCoins(ctx context.Context, module string, amt sdk.Coins) error
 	SendCoinsFromModuleToModule(ctx context.Context, sender, recipient string, amt sdk.Coins) error
@@ -36,6 +37,8 @@ type StakingReader interface {
 	UnbondingTime(ctx context.Context) (time.Duration, error)
 	PowerReduction(ctx context.Context) math.Int
 	TotalBondedTokens(ctx context.Context) (math.Int, error)
+	HistoricalEntries(ctx context.Context) (uint32, error)
+	GetHistoricalInfo(ctx context.Context, height int64) (stakingtypes.HistoricalInfo, error)
 	GetValidator(ctx context.Context, addr sdk.ValAddress) (stakingtypes.Validator, error)
 	IterateValidators(ctx context.Context, fn func(index int64, validator stakingtypes.ValidatorI) (stop bool)) error
 }
@@ -64,6 +67,20 @@ type StakingKeeper interface {
 	StakingReader
 	DelegationReader
 	DelegationWriter
+}
+
+// GovStakingKeeper is what x/gov needs of x/staking; GovStaking wraps it and is it.
+type GovStakingKeeper interface {
+	ValidatorAddressCodec() address.Codec
+	IterateBondedValidatorsByPower(ctx context.Context, fn func(index int64, validator stakingtypes.ValidatorI) (stop bool)) error
+	TotalBondedTokens(ctx context.Context) (math.Int, error)
+	IterateDelegations(ctx context.Context, delegator sdk.AccAddress, fn func(index int64, delegation stakingtypes.DelegationI) (stop bool)) error
+}
+
+// MintStakingKeeper is what the supply and the bonded ratio that x/mint needs are made of.
+type MintStakingKeeper interface {
+	StakingTokenSupply(ctx context.Context) (math.Int, error)
+	TotalBondedTokens(ctx context.Context) (math.Int, error)
 }
 
 // SlashingKeeper knows which consensus keys are tombstoned.

@@ -52,6 +52,8 @@ func TestGN02ValidateNamesTheField(t *testing.T) {
 		{"sources[0]: last_failure", func(g *types.GenesisState) { g.Sources[0].LastFailure = strings.Repeat("x", 257) }},
 		{"sources[0].max_cap", func(g *types.GenesisState) { g.Sources[0].MaxCap = math.NewInt(101) }},
 		{"sources[0]: minted", func(g *types.GenesisState) { g.Sources[0].Minted = math.NewInt(-1) }},
+		{"sources[0]: governance_weight", func(g *types.GenesisState) { g.Sources[0].GovernanceWeight = math.LegacyDec{} }},
+		{"sources[0]: governance_weight", func(g *types.GenesisState) { g.Sources[0].GovernanceWeight = math.LegacyNewDec(2) }},
 		{"sources[0]: burned", func(g *types.GenesisState) { g.Sources[0].Burned = math.Int{} }},
 		{"validators[0]", func(g *types.GenesisState) { g.Validators[0].Update.ConsPubkey = nil }},
 		{"validators[0].sequence", func(g *types.GenesisState) { g.Validators[0].Sequence = 3 }},

@@ -6,11 +6,12 @@ import (
 	"github.com/mesh-security/mesh/x/control"
 )
 
-// NewSource returns a source without a cap and without stake.
+// NewSource returns a source without a cap and without stake, none of which would count in votes.
 func NewSource(id uint64, account, rewardAccount string) Source {
 	return Source{
 		ID: id, MaxCap: math.ZeroInt(), Account: account, RewardAccount: rewardAccount,
 		Minted: math.ZeroInt(), Burned: math.ZeroInt(), EffectiveCap: math.ZeroInt(), Slashed: math.ZeroInt(),
+		GovernanceWeight: math.LegacyZeroDec(),
 	}
 }
 
@@ -37,6 +38,9 @@ func (s Source) Validate() error {
 		if f.value.IsNil() || f.value.IsNegative() {
 			return ErrInvalidGenesis.Wrapf("%s is %s, must be 0 or more", f.name, f.value)
 		}
+	}
+	if err := ValidateWeight(s.GovernanceWeight); err != nil {
+		return ErrInvalidGenesis.Wrap(err.Error())
 	}
 	waiting := make(map[string]struct{}, len(s.Retries))
 	for i, r := range s.Retries {

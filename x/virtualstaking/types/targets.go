@@ -1,10 +1,9 @@
 package types
 
 import (
-	"math/big"
-	"sort"
-
 	"cosmossdk.io/math"
+
+	"github.com/mesh-security/mesh/internal/apportion"
 )
 
 // ValidateTargets checks that targets are sorted by validator, each at most once, and none is negative.
@@ -20,38 +19,17 @@ func ValidateTargets(targets []Target) error {
 	return nil
 }
 
-// ScaleToCap scales targets down in proportion when their sum is above limit, so that the sum becomes exactly limit. Each
-// is rounded down, then the units left over go one each to the largest remainders; equal remainders in order of the
-// validators. A sum at or below limit is returned unchanged. Targets must be valid and limit not negative.
+// ScaleToCap scales targets down in proportion when their sum is above limit, so that the sum becomes exactly limit:
+// rounded down, then one unit each to the largest remainders, equal ones in order of the validators. Targets must be
+// valid and limit not negative.
 func ScaleToCap(targets []Target, limit math.Int) []Target {
-	// Plain big integers: a target times a cap may have more bits than math.Int allows.
-	sum, ceiling := new(big.Int), limit.BigInt()
-	for _, t := range targets {
-		sum.Add(sum, t.Amount.BigInt())
-	}
-	if sum.Cmp(ceiling) <= 0 {
-		return targets
-	}
-
-	scaled, remainders, order := make([]Target, len(targets)), make([]*big.Int, len(targets)), make([]int, len(targets))
-	left := new(big.Int).Set(ceiling)
+	amounts := make([]math.Int, len(targets))
 	for i, t := range targets {
-		share := new(big.Int).Mul(t.Amount.BigInt(), ceiling)
-		remainders[i] = new(big.Int)
-		share.QuoRem(share, sum, remainders[i])
-		left.Sub(left, share)
-		scaled[i] = Target{Validator: t.Validator, Amount: math.NewIntFromBigInt(share)}
-		order[i] = i
+		amounts[i] = t.Amount
 	}
-	sort.SliceStable(order, func(a, b int) bool {
-		if c := remainders[order[a]].Cmp(remainders[order[b]]); c != 0 {
-			return c > 0
-		}
-		return scaled[order[a]].Validator < scaled[order[b]].Validator
-	})
-	// The remainders sum to left × sum and each is below sum, so fewer units are left than there are targets.
-	for i := int64(0); i < left.Int64(); i++ {
-		scaled[order[i]].Amount = scaled[order[i]].Amount.AddRaw(1)
+	scaled := make([]Target, len(targets))
+	for i, amount := range apportion.Scale(amounts, limit) {
+		scaled[i] = Target{Validator: targets[i].Validator, Amount: amount}
 	}
 	return scaled
 }

@@ -37,11 +37,13 @@ func NewTxCmd() *cobra.Command {
 
 func newDraftSetMaxCapCmd() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "draft-set-max-cap [converter] [cap]",
+		Use:   "draft-set-max-cap [converter] [cap] [governance-weight]",
 		Short: "Print a governance proposal that lets a converter have virtual stake up to a cap",
-		Example: `meshd tx virtualstaking draft-set-max-cap 1 5000000stake --deposit 10000000stake > proposal.json
+		Long: `Print a governance proposal that lets a converter have virtual stake up to a cap. The governance weight says how much
+of that stake counts in votes, with its validators: from 0 (security only) to 1 (votes like native stake).`,
+		Example: `meshd tx virtualstaking draft-set-max-cap 1 5000000stake 0 --deposit 10000000stake > proposal.json
 meshd tx gov submit-proposal proposal.json --from alice`,
-		Args: cobra.ExactArgs(2),
+		Args: cobra.ExactArgs(3),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			clientCtx, err := client.GetClientQueryContext(cmd)
 			if err != nil {
@@ -55,10 +57,19 @@ meshd tx gov submit-proposal proposal.json --from alice`,
 			if err != nil {
 				return fmt.Errorf("cap %q is not an amount of the bond denom: %w", args[1], err)
 			}
-			return draft.Print(cmd, clientCtx, &types.MsgSetMaxCap{Authority: draft.Authority(), ConverterID: id, MaxCap: maxCap})
+			weight, err := math.LegacyNewDecFromStr(args[2])
+			if err != nil {
+				return fmt.Errorf("governance weight %q is not a number from 0 to 1: %w", args[2], err)
+			}
+			if err := types.ValidateWeight(weight); err != nil {
+				return err
+			}
+			return draft.Print(cmd, clientCtx, &types.MsgSetMaxCap{
+				Authority: draft.Authority(), ConverterID: id, MaxCap: maxCap, GovernanceWeight: &weight,
+			})
 		},
 	}
-	draft.AddFlags(cmd, "Set the max cap of a converter")
+	draft.AddFlags(cmd, "Set the max cap and governance weight of a converter")
 	flags.AddQueryFlagsToCmd(cmd)
 	return cmd
 }

@@ -69,19 +69,24 @@ func message(t *testing.T, out string) map[string]any {
 }
 
 func TestDraftSetMaxCap(t *testing.T) {
-	out, err := run(t, "draft-set-max-cap", "4", "1000stake", "--deposit", "7stake")
+	out, err := run(t, "draft-set-max-cap", "4", "1000stake", "0.25", "--deposit", "7stake")
 	require.NoError(t, err)
 	msg := message(t, out)
 	require.Equal(t, "/mesh.virtualstaking.v1.MsgSetMaxCap", msg["@type"])
 	require.Equal(t, "4", msg["converter_id"])
 	require.Equal(t, map[string]any{"denom": "stake", "amount": "1000"}, msg["max_cap"])
+	require.Equal(t, "0.250000000000000000", msg["governance_weight"])
 
-	_, err = run(t, "draft-set-max-cap", "four", "1000stake")
+	_, err = run(t, "draft-set-max-cap", "four", "1000stake", "1")
 	require.ErrorContains(t, err, `converter "four" is not a number`)
-	_, err = run(t, "draft-set-max-cap", "4", "1000")
+	_, err = run(t, "draft-set-max-cap", "4", "1000", "1")
 	require.ErrorContains(t, err, `cap "1000" is not an amount`)
-	_, err = run(t, "draft-set-max-cap", "4")
-	require.ErrorContains(t, err, "accepts 2 arg(s)")
+	_, err = run(t, "draft-set-max-cap", "4", "1000stake", "half")
+	require.ErrorContains(t, err, `governance weight "half" is not a number`)
+	_, err = run(t, "draft-set-max-cap", "4", "1000stake", "1.1")
+	require.ErrorIs(t, err, types.ErrInvalidWeight)
+	_, err = run(t, "draft-set-max-cap", "4", "1000stake")
+	require.ErrorContains(t, err, "accepts 3 arg(s)")
 }
 
 func TestDraftUpdateParamsKeepsWhatIsNotNamed(t *testing.T) {
