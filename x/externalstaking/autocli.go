@@ -76,6 +76,21 @@ func queryCommands() *autocliv1.ServiceCommandDescriptor {
 				Short:   "What a user can withdraw now",
 				Example: example("rewards mesh1…"),
 			},
+			{
+				RpcMethod: "Slashes", Use: "slashes [consumer]", PositionalArgs: args{consumer},
+				Short:   "The proven offences of a consumer's validators",
+				Example: example("slashes 1"),
+			},
+			{
+				RpcMethod: "Sweeps", Use: "sweeps",
+				Short:   "The slashed validators whose users are being settled",
+				Example: example("sweeps"),
+			},
+			{
+				RpcMethod: "SimulateSlash", Use: "simulate-slash [user] [consumer] [validator]", PositionalArgs: args{user, consumer, validator},
+				Short:   "What a double sign of a validator now would cost a user, and which liens it would shrink",
+				Example: example("simulate-slash mesh1… 1 othervaloper1…"),
+			},
 		},
 	}
 }
@@ -96,6 +111,8 @@ func txCommands() *autocliv1.ServiceCommandDescriptor {
 				Short:          "Withdraw your rewards from one validator of a consumer, or from all without naming one",
 				Example:        fmt.Sprintf("%s tx %s withdraw-rewards 1 --from mykey", version.AppName, types.ModuleName),
 			},
+			{RpcMethod: "SubmitDoubleVoting", Skip: true},
+			{RpcMethod: "SubmitMisbehaviour", Skip: true},
 			{RpcMethod: "UpdateParams", Skip: true},
 		},
 	}

@@ -84,12 +84,17 @@ func (k *Keeper) resolveBatch(ctx sdk.Context, key batchKey, result batchResult)
 	if err != nil {
 		return err
 	}
+	unsettled := k.settleUsers(ctx, batch, users)
 	for _, entry := range batch.Entries {
-		r := resolution{consumer: consumer, batchID: batch.ID, refused: result.refused}
+		r, err := k.newResolution(ctx, consumer, entry.Validator)
+		if err != nil {
+			return err
+		}
+		r.batchID, r.refused = batch.ID, result.refused
 		if reason, ok := rejected[entry.Validator]; ok {
 			r.refused = reason
 		}
-		if err := k.resolveEntry(ctx, r, entry, users[entry.Validator], &outbox); err != nil {
+		if err := k.resolveEntry(ctx, r, entry, users[entry.Validator], unsettled, &outbox); err != nil {
 			return err
 		}
 	}
@@ -145,28 +150,44 @@ func (k *Keeper) sentUsers(ctx sdk.Context, key batchKey) (map[string][]sdk.AccA
 	return users, err
 }
 
-// resolveEntry ends one validator's entry of a batch with all operations it carried.
+// settleUsers settles every user with operations in a batch, and returns for whom that failed.
+func (k *Keeper) settleUsers(ctx sdk.Context, batch types.Batch, users map[string][]sdk.AccAddress) map[string]error {
+	failed := make(map[string]error)
+	for _, entry := range batch.Entries {
+		for _, user := range users[entry.Validator] {
+			if _, done := failed[string(user)]; done {
+				continue
+			}
+			_, failed[string(user)] = k.vault.TrySettle(ctx, user)
+		}
+	}
+	return failed
+}
+
+// resolveEntry ends one validator's entry of a batch with all operations it carried. unsettled holds an error for each
+// user who could not be settled.
 func (k *Keeper) resolveEntry(
-	ctx sdk.Context, r resolution, entry control.StakeEntry, users []sdk.AccAddress, outbox *types.OutboxState,
+	ctx sdk.Context, r resolution, entry control.StakeEntry, users []sdk.AccAddress, unsettled map[string]error, outbox *types.OutboxState,
 ) error {
 	pool, err := k.loadPool(ctx, r.consumer.ID, entry.Validator)
 	if err != nil {
 		return err
 	}
-	if r.validator, err = k.loadValidator(ctx, r.consumer.ID, entry.Validator); err != nil {
-		return err
-	}
 	for _, user := range users {
-		resolved := pool
-		err := isolate.Try(ctx, func(ctx sdk.Context) error {
-			return k.resolveSent(ctx, r, collections.Join3(user, r.consumer.ID, entry.Validator), &resolved)
-		})
-		if err != nil {
-			// One user's odd state never stops another's: these operations stay where they are.
-			k.reportSkipped(ctx, r.consumer.ID, entry.Validator, "operation of "+user.String()+": "+err.Error())
+		key, resolved := collections.Join3(user, r.consumer.ID, entry.Validator), pool
+		err := unsettled[string(user)]
+		if err == nil {
+			err = isolate.Try(ctx, func(ctx sdk.Context) error { return k.resolveSent(ctx, r, key, &resolved) })
+		}
+		if err == nil {
+			pool = resolved
 			continue
 		}
-		pool = resolved
+		// One user's odd state never stops another's.
+		err = isolate.Try(ctx, func(ctx sdk.Context) error { return k.keepOutcome(ctx, r, key, err) })
+		if err != nil {
+			return err
+		}
 	}
 	if r.refused == "" {
 		outbox.Synced = outbox.Synced.Add(entry.Stake).Sub(pool.Synced)
@@ -181,20 +202,22 @@ func (k *Keeper) resolveEntry(
 	return k.markDirty(ctx, r.consumer.ID, entry.Validator, pool)
 }
 
+// resolveSent ends the operations of a position that are in flight.
 func (k *Keeper) resolveSent(ctx sdk.Context, r resolution, key positionKey, pool *types.Pool) error {
 	position, err := k.Positions.Get(ctx, key)
 	if err != nil {
 		return err
 	}
+	if !position.Sent() {
+		// Nothing is left of them: the collateral behind them is gone.
+		return nil
+	}
 	stake, unstake := position.SentStake, position.SentUnstake
 	position.SentStake, position.SentUnstake = nil, nil
-	if err := k.resolve(ctx, r, key, &position, pool, stake, unstake); err != nil {
-		return err
-	}
 	if err := k.SentOps.Remove(ctx, collections.Join3(key.K2(), r.batchID, collections.Join(key.K3(), key.K1()))); err != nil {
 		return err
 	}
-	return k.savePosition(ctx, key, position, pool)
+	return k.resolve(ctx, r, key, position, pool, stake, unstake)
 }
 
 // detectDrift compares the consumer's total with the sum of what it accepted. That is only possible while nothing else

@@ -443,11 +443,22 @@ func TestOneUsersFailureIsItsOwn(t *testing.T) {
 	// A broken record: the vault holds less for ann than she has staked.
 	require.NoError(t, l.liens.Release(l.ctx, ann, "1", math.NewInt(60)))
 	sequence := l.packets(1)[0].sequence
+	l.ibc.remove(l.ctx, 1, sequence)
 	ctx := l.ctx.WithEventManager(sdk.NewEventManager())
 	l.k.RefuseBatch(ctx, controlChannel, sequence, "no")
 	require.Equal(t, int64(40), l.lien(ann))
 	require.Zero(t, l.lien(ben))
-	require.Contains(t, fmt.Sprint(ctx.EventManager().Events()), "EventEntrySkipped")
+	require.Contains(t, fmt.Sprint(ctx.EventManager().Events()), "EventOutcomeKept")
+	// It is tried again in vain, and booked once the vault is right again.
+	l.ctx = l.ctx.WithBlockHeight(l.ctx.BlockHeight() + 100)
+	l.k.EndBlock(l.ctx)
+	require.Equal(t, int64(40), l.lien(ann))
+	require.NoError(t, l.liens.Add(l.ctx, ann, "1", math.NewInt(60), math.LegacyNewDecWithPrec(2, 1)))
+	l.endBlock()
+	l.want(ann, "val1", 0, 100, 0, 100)
+	l.ctx = l.ctx.WithBlockHeight(l.ctx.BlockHeight() + 100)
+	l.endBlock()
+	l.want(ann, "val1", 0, 0, 0, 0)
 }
 
 func TestEP05ManyEntriesMatureInOneBlock(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"github.com/mesh-security/mesh/internal/isolate"
 )
 
-// EndBlock releases what has matured, ends what waits on ended validators, and sends. Each step stands for itself, and
+// EndBlock releases what has matured, books kept outcomes, ends what waits on ended validators, and sends. Each step stands for itself, and
 // none of them can stop the chain: what fails is logged and tried again in the next block.
 func (k *Keeper) EndBlock(ctx sdk.Context) {
 	params, err := k.Params.Get(ctx)
@@ -23,6 +23,7 @@ func (k *Keeper) EndBlock(ctx sdk.Context) {
 			budget, err = k.releaseMatured(ctx, budget)
 			return err
 		}},
+		{"outcomes", func(ctx sdk.Context) error { return k.bookOutcomes(ctx, int(params.MaxReleasesPerBlock)) }},
 		{"resolve", func(ctx sdk.Context) error { return k.resolveEnded(ctx, budget) }},
 		{"send", func(ctx sdk.Context) error { return k.sendPackets(ctx, params) }},
 	} {

@@ -30,14 +30,18 @@ import (
 	distrtypes "github.com/cosmos/cosmos-sdk/x/distribution/types"
 	govtypes "github.com/cosmos/cosmos-sdk/x/gov/types"
 	minttypes "github.com/cosmos/cosmos-sdk/x/mint/types"
+	slashingkeeper "github.com/cosmos/cosmos-sdk/x/slashing/keeper"
+	slashingtypes "github.com/cosmos/cosmos-sdk/x/slashing/types"
 	"github.com/cosmos/cosmos-sdk/x/staking"
 	stakingkeeper "github.com/cosmos/cosmos-sdk/x/staking/keeper"
 	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
 	"github.com/cosmos/gogoproto/proto"
 	capabilitykeeper "github.com/cosmos/ibc-go/modules/capability/keeper"
 	capabilitytypes "github.com/cosmos/ibc-go/modules/capability/types"
+	ibc "github.com/cosmos/ibc-go/v8/modules/core"
 	clienttypes "github.com/cosmos/ibc-go/v8/modules/core/02-client/types"
 	"github.com/cosmos/ibc-go/v8/modules/core/exported"
+	ibctm "github.com/cosmos/ibc-go/v8/modules/light-clients/07-tendermint"
 	"github.com/stretchr/testify/require"
 
 	"github.com/mesh-security/mesh/internal/invariant"
@@ -79,8 +83,10 @@ type fixture struct {
 	accounts  authkeeper.AccountKeeper
 	bank      bankkeeper.BaseKeeper
 	staking   *stakingkeeper.Keeper
+	slashing  slashingkeeper.Keeper
 	distr     distrkeeper.Keeper
 	vault     *vaultkeeper.Keeper
+	liens     vaultkeeper.Handle
 	ibc       *ibcCore
 	scoped    capabilitykeeper.ScopedKeeper
 	router    *baseapp.MsgServiceRouter
@@ -92,11 +98,12 @@ type fixture struct {
 
 // newFixture has no genesis yet.
 func newFixture(t testing.TB) *fixture {
-	keys := storetypes.NewKVStoreKeys(authtypes.StoreKey, banktypes.StoreKey, stakingtypes.StoreKey, distrtypes.StoreKey,
+	keys := storetypes.NewKVStoreKeys(authtypes.StoreKey, banktypes.StoreKey, stakingtypes.StoreKey, slashingtypes.StoreKey, distrtypes.StoreKey,
 		capabilitytypes.StoreKey, vaulttypes.StoreKey, types.StoreKey, ibcCoreStore)
 	memKeys := storetypes.NewMemoryStoreKeys(capabilitytypes.MemStoreKey)
 	enc := moduletestutil.MakeTestEncodingConfig(auth.AppModuleBasic{}, vesting.AppModuleBasic{}, bank.AppModuleBasic{},
-		staking.AppModuleBasic{}, distribution.AppModuleBasic{}, vault.AppModuleBasic{}, externalstaking.AppModuleBasic{})
+		staking.AppModuleBasic{}, distribution.AppModuleBasic{}, ibc.AppModuleBasic{}, ibctm.AppModuleBasic{},
+		vault.AppModuleBasic{}, externalstaking.AppModuleBasic{})
 	f := &fixture{
 		t:         t,
 		ctx:       testutil.DefaultContextWithKeys(keys, nil, memKeys).WithBlockTime(start).WithBlockHeight(10).WithChainID("provider-1"),
@@ -107,7 +114,8 @@ func newFixture(t testing.TB) *fixture {
 	ac := address.NewBech32Codec("cosmos")
 	service := func(name string) store.KVStoreService { return runtime.NewKVStoreService(keys[name]) }
 	f.accounts = authkeeper.NewAccountKeeper(enc.Codec, service(authtypes.StoreKey), authtypes.ProtoBaseAccount, map[string][]string{
-		vaulttypes.ModuleName:          nil,
+		authtypes.FeeCollectorName:     nil,
+		vaulttypes.ModuleName:          {authtypes.Burner},
 		distrtypes.ModuleName:          nil,
 		minttypes.ModuleName:           {authtypes.Minter},
 		stakingtypes.BondedPoolName:    {authtypes.Burner, authtypes.Staking},
@@ -118,16 +126,19 @@ func newFixture(t testing.TB) *fixture {
 		address.NewBech32Codec("cosmosvaloper"), address.NewBech32Codec("cosmosvalcons"))
 	f.distr = distrkeeper.NewKeeper(enc.Codec, service(distrtypes.StoreKey), f.accounts, f.bank, f.staking, authtypes.FeeCollectorName, f.authority)
 	capabilities := capabilitykeeper.NewKeeper(enc.Codec, keys[capabilitytypes.StoreKey], memKeys[capabilitytypes.MemStoreKey])
-	f.ibc = newIBCCore(keys[ibcCoreStore], capabilities.ScopeToModule(exported.ModuleName))
+	f.ibc = newIBCCore(enc.Codec, keys[ibcCoreStore], capabilities.ScopeToModule(exported.ModuleName))
 	f.scoped = capabilities.ScopeToModule(types.ModuleName)
 	capabilities.Seal()
 	require.NoError(t, capabilities.InitializeIndex(f.ctx, 1))
 	capabilities.InitMemStore(f.ctx)
 
-	f.vault = vaultkeeper.NewKeeper(enc.Codec, service(vaulttypes.StoreKey), f.accounts, f.bank, f.staking, f.authority)
+	f.slashing = slashingkeeper.NewKeeper(enc.Codec, enc.Amino, service(slashingtypes.StoreKey), f.staking, f.authority)
+	f.vault = vaultkeeper.NewKeeper(enc.Codec, service(vaulttypes.StoreKey), f.accounts, f.bank, f.staking, f.slashing, f.distr, f.authority)
+	f.staking.SetHooks(stakingtypes.NewMultiStakingHooks(f.distr.Hooks(), f.vault.Hooks()))
 	f.k = keeper.NewKeeper(enc.Codec, service(types.StoreKey), f.accounts, f.bank, f.distr,
 		f.ibc, f.ibc, f.ibc, f.ibc.ports, f.scoped, f.authority)
-	f.k.SetVault(f.vault.RegisterHolder(types.LienPrefix, f.k))
+	f.liens = f.vault.RegisterHolder(types.LienPrefix, f.k)
+	f.k.SetVault(f.liens)
 	f.module = externalstaking.NewIBCModule(f.k)
 	f.query = keeper.NewQuerier(f.k)
 
@@ -140,8 +151,11 @@ func newFixture(t testing.TB) *fixture {
 	stakingParams := stakingtypes.DefaultParams()
 	stakingParams.BondDenom = denom
 	require.NoError(t, f.staking.SetParams(f.ctx, stakingParams))
+	require.NoError(t, f.slashing.SetParams(f.ctx, slashingtypes.DefaultParams()))
+	require.NoError(t, f.distr.Params.Set(f.ctx, distrtypes.DefaultParams()))
 	require.NoError(t, f.distr.FeePool.Set(f.ctx, distrtypes.InitialFeePool()))
 	f.accounts.GetModuleAccount(f.ctx, distrtypes.ModuleName)
+	f.accounts.GetModuleAccount(f.ctx, authtypes.FeeCollectorName)
 	return f
 }
 

@@ -30,6 +30,9 @@ func (k *Keeper) InitGenesis(ctx sdk.Context, gs types.GenesisState) error {
 	if err := k.SendCursor.Set(ctx, gs.SendCursor); err != nil {
 		return err
 	}
+	if err := k.SweepConsumer.Set(ctx, gs.SweepConsumer); err != nil {
+		return err
+	}
 	for i, c := range gs.Consumers {
 		if err := k.initConsumer(ctx, c); err != nil {
 			return errorsmod.Wrapf(err, "consumers[%d]", i)
@@ -46,6 +49,7 @@ func (k *Keeper) InitGenesis(ctx sdk.Context, gs types.GenesisState) error {
 		{ID: "E2", Check: k.InvariantE2},
 		{ID: "E3", Check: k.InvariantE3},
 		{ID: "E4", Check: k.InvariantE4},
+		{ID: "E5", Check: k.InvariantE5},
 	}
 	if err := invariant.CheckAll(ctx, imported); err != nil {
 		return errorsmod.Wrap(types.ErrInvalidGenesis, err.Error())
@@ -108,7 +112,7 @@ func (k *Keeper) initValidator(ctx sdk.Context, consumerID uint64, g types.Genes
 		return err
 	}
 	for _, owned := range g.Validator.Keys {
-		if err := k.KeyOwners.Set(ctx, collections.Join(consumerID, ownerKey(owned.ConsPubkey, owned.From)), g.Validator.Address); err != nil {
+		if err := k.KeyOwners.Set(ctx, collections.Join(consumerID, ownerKey(keyAddress(owned.ConsPubkey), owned.From)), g.Validator.Address); err != nil {
 			return err
 		}
 	}
@@ -131,9 +135,11 @@ func (k *Keeper) initValidator(ctx sdk.Context, consumerID uint64, g types.Genes
 		}
 	}
 	if g.Resolving {
-		return k.Resolving.Set(ctx, key)
+		if err := k.Resolving.Set(ctx, key); err != nil {
+			return err
+		}
 	}
-	return nil
+	return k.initSlashes(ctx, key, g)
 }
 
 // initPosition needs the pools: they say which batch carries the operations in flight.
@@ -146,12 +152,20 @@ func (k *Keeper) initPosition(ctx sdk.Context, g types.GenesisPosition) error {
 	if err := k.Positions.Set(ctx, key, g.Position); err != nil {
 		return err
 	}
+	if err := k.Stakers.Set(ctx, collections.Join3(g.ConsumerID, g.Validator, user)); err != nil {
+		return err
+	}
 	if g.Position.Queued() {
 		if err := k.Queue.Set(ctx, collections.Join3(g.ConsumerID, g.Validator, g.Position.QueueSequence), user); err != nil {
 			return err
 		}
 	}
-	if g.Position.Sent() {
+	switch {
+	case g.Outcome != nil:
+		if err := k.setOutcome(ctx, key, g.Outcome.Adopt(ctx.BlockHeight())); err != nil {
+			return err
+		}
+	case g.Position.Sent():
 		pool, err := k.loadPool(ctx, g.ConsumerID, g.Validator)
 		if err != nil {
 			return err
@@ -162,6 +176,9 @@ func (k *Keeper) initPosition(ctx sdk.Context, g types.GenesisPosition) error {
 	}
 	for _, e := range g.Unbonding.Entries {
 		if err := k.setUnbonding(ctx, key, e); err != nil {
+			return err
+		}
+		if err := k.noteUnbonded(ctx, key, e); err != nil {
 			return err
 		}
 	}
@@ -183,6 +200,9 @@ func (k *Keeper) ExportGenesis(ctx sdk.Context) (*types.GenesisState, error) {
 	if gs.SendCursor, err = k.SendCursor.Get(ctx); err != nil && !errors.Is(err, collections.ErrNotFound) {
 		return nil, err
 	}
+	if gs.SweepConsumer, err = k.SweepConsumer.Get(ctx); err != nil && !errors.Is(err, collections.ErrNotFound) {
+		return nil, err
+	}
 	if err := k.Consumers.Walk(ctx, nil, func(_ uint64, c types.Consumer) (bool, error) {
 		exported, err := k.exportConsumer(ctx, c)
 		gs.Consumers = append(gs.Consumers, exported)
@@ -199,10 +219,10 @@ func (k *Keeper) ExportGenesis(ctx sdk.Context) (*types.GenesisState, error) {
 		if err != nil {
 			return true, err
 		}
-		gs.Positions = append(gs.Positions, types.GenesisPosition{
-			User: user, ConsumerID: key.K2(), Validator: key.K3(), Position: p, Unbonding: unbonding,
-		})
-		return false, nil
+		exported := types.GenesisPosition{User: user, ConsumerID: key.K2(), Validator: key.K3(), Position: p, Unbonding: unbonding}
+		exported.Outcome, err = k.keptOutcome(ctx, key)
+		gs.Positions = append(gs.Positions, exported)
+		return err != nil, err
 	})
 }
 
@@ -248,6 +268,8 @@ func (k *Keeper) exportValidator(ctx sdk.Context, key validatorKey, v types.Vali
 	if g.Dirty, err = k.Dirty.Has(ctx, key); err != nil {
 		return g, err
 	}
-	g.Resolving, err = k.Resolving.Has(ctx, key)
-	return g, err
+	if g.Resolving, err = k.Resolving.Has(ctx, key); err != nil {
+		return g, err
+	}
+	return g, k.exportSlashes(ctx, key, &g)
 }

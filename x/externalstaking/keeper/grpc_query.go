@@ -157,7 +157,11 @@ func (q Querier) Validator(ctx context.Context, req *types.QueryValidatorRequest
 
 func (q Querier) validatorInfo(ctx context.Context, consumerID uint64, v types.Validator) (types.ValidatorInfo, error) {
 	pool, err := q.loadPool(ctx, consumerID, v.Address)
-	return types.ValidatorInfo{Validator: v, Pool: pool}, err
+	if err != nil {
+		return types.ValidatorInfo{}, err
+	}
+	slashes, err := q.slashesOf(ctx, collections.Join(consumerID, v.Address))
+	return types.ValidatorInfo{Validator: v, Pool: pool, Slashes: slashes}, err
 }
 
 // InFlight lists the batches the consumer has not acknowledged, oldest first.

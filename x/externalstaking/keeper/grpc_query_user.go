@@ -32,6 +32,7 @@ func (q Querier) Position(ctx context.Context, req *types.QueryPositionRequest) 
 	if err != nil {
 		return nil, err
 	}
+	ctx = q.settled(ctx, user)
 	key := collections.Join3(user, req.ConsumerId, req.Validator)
 	position, isNew, err := q.loadPosition(ctx, key)
 	if err != nil {
@@ -96,10 +97,21 @@ func paginatePositions[T any](
 	if err != nil {
 		return nil, nil, err
 	}
+	ctx = k.settled(ctx, addr)
 	prefix := collections.TriplePrefix[sdk.AccAddress, uint64, string](addr)
 	return query.CollectionPaginate(ctx, k.Positions, paging.Clamp(page),
 		func(key positionKey, position types.Position) (T, error) { return transform(ctx, key, position) },
 		func(o *query.CollectionsPaginateOptions[positionKey]) { o.Prefix = &prefix })
+}
+
+// settled is the state with the user settled, or as it is if that fails.
+func (k *Keeper) settled(ctx context.Context, user sdk.AccAddress) context.Context {
+	cached, _ := sdk.UnwrapSDKContext(ctx).CacheContext()
+	if err := k.vault.Settle(cached, user); err != nil {
+		k.Logger(ctx).Error("query: user could not be settled", "user", user.String(), "error", err)
+		return ctx
+	}
+	return cached
 }
 
 func (q Querier) positionInfo(ctx context.Context, key positionKey, position types.Position) (types.PositionInfo, error) {
@@ -119,6 +131,10 @@ func (q Querier) positionInfo(ctx context.Context, key positionKey, position typ
 	if err != nil {
 		return types.PositionInfo{}, err
 	}
+	outcome, err := q.keptOutcome(ctx, key)
+	if err != nil {
+		return types.PositionInfo{}, err
+	}
 	return types.PositionInfo{
 		ConsumerID:      key.K2(),
 		ConsumerName:    consumer.Name,
@@ -130,6 +146,8 @@ func (q Querier) positionInfo(ctx context.Context, key positionKey, position typ
 		PendingUnstake:  position.PendingUnstake(),
 		Unbondings:      unbondings,
 		Rewards:         position.Owed(pool),
+		Slashed:         position.Hit,
+		Outcome:         outcome,
 	}, nil
 }
 
@@ -143,7 +161,7 @@ func (q Querier) unbondingInfos(ctx context.Context, key positionKey) ([]types.U
 	for _, e := range unbonding.Entries {
 		infos = append(infos, types.UnbondingInfo{
 			ConsumerID: key.K2(), Validator: key.K3(), Amount: e.Amount, ReleaseTime: e.ReleaseTime,
-			Remaining: max(0, e.ReleaseTime.Sub(now)),
+			Remaining: max(0, e.ReleaseTime.Sub(now)), Slashed: e.Hit,
 		})
 	}
 	return infos, nil

@@ -4,7 +4,9 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"cosmossdk.io/store/prefix"
 	storetypes "cosmossdk.io/store/types"
+	"github.com/cosmos/cosmos-sdk/codec"
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	capabilitykeeper "github.com/cosmos/ibc-go/modules/capability/keeper"
 	capabilitytypes "github.com/cosmos/ibc-go/modules/capability/types"
@@ -39,12 +41,13 @@ type ibcCore struct {
 	sendError error
 	// opened counts control channels.
 	opened int
+	cdc    codec.BinaryCodec
 }
 
-func newIBCCore(key *storetypes.KVStoreKey, scoped capabilitykeeper.ScopedKeeper) *ibcCore {
+func newIBCCore(cdc codec.BinaryCodec, key *storetypes.KVStoreKey, scoped capabilitykeeper.ScopedKeeper) *ibcCore {
 	ports := portkeeper.NewKeeper(scoped)
 	return &ibcCore{
-		key: key, scoped: scoped, ports: &ports,
+		cdc: cdc, key: key, scoped: scoped, ports: &ports,
 		clients: map[string]exported.ClientState{
 			"07-tendermint-0": &ibctm.ClientState{
 				ChainId: "consumer-1", UnbondingPeriod: unbonding, TrustingPeriod: unbonding * 2 / 3, LatestHeight: clienttypes.NewHeight(1, 100),
@@ -82,6 +85,21 @@ func (i *ibcCore) GetConnection(_ sdk.Context, connectionID string) (connectiont
 func (i *ibcCore) GetChannel(_ sdk.Context, port, channelID string) (channeltypes.Channel, bool) {
 	channel, found := i.channels[channelKey(port, channelID)]
 	return channel, found
+}
+
+// ClientStore has the consensus states that tests have stored.
+func (i *ibcCore) ClientStore(ctx sdk.Context, clientID string) storetypes.KVStore {
+	return prefix.NewStore(ctx.KVStore(i.key), []byte("client/"+clientID+"/"))
+}
+
+// UpdateClient does what IBC core does with misbehaviour: it freezes the client if that verifies.
+func (i *ibcCore) UpdateClient(ctx sdk.Context, clientID string, message exported.ClientMessage) error {
+	client, store := i.clients[clientID].(*ibctm.ClientState), i.ClientStore(ctx, clientID)
+	if err := client.VerifyClientMessage(ctx, i.cdc, store, message); err != nil {
+		return err
+	}
+	i.status[clientID] = exported.Frozen
+	return nil
 }
 
 // client is the light client of the consumer chain.

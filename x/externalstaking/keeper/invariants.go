@@ -21,6 +21,7 @@ func (k *Keeper) Invariants() []invariant.Named {
 		{ID: "E2", Check: k.InvariantE2},
 		{ID: "E3", Check: k.InvariantE3},
 		{ID: "E4", Check: k.InvariantE4},
+		{ID: "E5", Check: k.InvariantE5},
 		{ID: "E6", Check: k.InvariantE6},
 	}
 }
@@ -79,21 +80,44 @@ func (k *Keeper) InvariantE1(ctx context.Context) error {
 	return nil
 }
 
-// InvariantE2 checks that a pool's bonded stake and number of positions are those of its positions.
+// poolSum is what the positions of a pool add up to.
+type poolSum struct {
+	// bonded is what is bonded now, unsettled the part that a slash has not reached, as it was before.
+	bonded, unsettled math.Int
+	// open counts the positions that hold the unsettled part.
+	open, positions, live uint64
+}
+
+// InvariantE2 checks that a pool's bonded stake and number of positions are those of its positions. While positions are
+// unsettled after a slash the pool is worth what is left of their sum, which is at most one unit less than them for each
+// but one, and never more than the pool.
 func (k *Keeper) InvariantE2(ctx context.Context) error {
-	bonded := make(map[string]math.Int)
-	positions, lives := make(map[string]uint64), make(map[string]uint64)
+	sums := make(map[string]poolSum)
 	err := k.Positions.Walk(ctx, nil, func(key positionKey, p types.Position) (bool, error) {
 		name := validatorName(key.K2(), key.K3())
-		if positions[name] == 0 {
-			bonded[name] = math.ZeroInt()
+		sum, known := sums[name]
+		if !known {
+			sum.bonded, sum.unsettled = math.ZeroInt(), math.ZeroInt()
 		}
-		bonded[name] = bonded[name].Add(p.Bonded)
-		positions[name]++
+		slash, slashed, err := k.firstSlash(ctx, key.K2(), key.K3())
+		if err != nil {
+			return true, err
+		}
+		bonded := p.Bonded
+		if slashed && !p.Hit {
+			bonded = types.Kept(p.Bonded, slash.Fraction)
+			sum.unsettled = sum.unsettled.Add(p.Bonded)
+			if p.Bonded.IsPositive() {
+				sum.open++
+			}
+		}
+		sum.bonded = sum.bonded.Add(bonded)
+		sum.positions++
 		live, err := k.isLive(ctx, key, p)
 		if live {
-			lives[name]++
+			sum.live++
 		}
+		sums[name] = sum
 		return err != nil, err
 	})
 	if err != nil {
@@ -102,190 +126,28 @@ func (k *Keeper) InvariantE2(ctx context.Context) error {
 	pools := 0
 	err = k.Pools.Walk(ctx, nil, func(key validatorKey, pool types.Pool) (bool, error) {
 		name := validatorName(key.K1(), key.K2())
-		want := math.ZeroInt()
-		if n, known := bonded[name]; known {
-			want = n
+		sum, known := sums[name]
+		if known {
 			pools++
+		} else {
+			sum.bonded, sum.unsettled = math.ZeroInt(), math.ZeroInt()
 		}
-		if !pool.Bonded.Equal(want) || pool.Positions != positions[name] || pool.LivePositions != lives[name] {
-			return true, breachf("pool %s has %s bonded in %d positions, %d of them live; its positions hold %s in %d, %d of them live",
-				name, pool.Bonded, pool.Positions, pool.LivePositions, want, positions[name], lives[name])
+		rounding := pool.Bonded.Sub(sum.bonded)
+		if rounding.IsNegative() || rounding.GT(math.NewIntFromUint64(max(sum.open, 1)-1)) || !pool.Unsettled.Equal(sum.unsettled) {
+			return true, breachf("pool %s has %s bonded, %s unsettled; its positions hold %s, %s unsettled", name, pool.Bonded, pool.Unsettled, sum.bonded, sum.unsettled)
+		}
+		if pool.Positions != sum.positions || pool.LivePositions != sum.live {
+			return true, breachf("pool %s has %d positions, %d of them live; there are %d, %d of them live", name, pool.Positions, pool.LivePositions, sum.positions, sum.live)
 		}
 		return false, nil
 	})
 	if err != nil {
 		return err
 	}
-	if pools != len(positions) {
-		return breachf("%d validators have positions, only %d of them a pool", len(positions), pools)
+	if pools != len(sums) {
+		return breachf("%d validators have positions, only %d of them a pool", len(sums), pools)
 	}
 	return nil
-}
-
-// InvariantE3 checks that the batches in flight are the packet commitments of the open channel, one to one; a sent
-// operation belongs to exactly the batch that carries its validator; a validator is in one batch at most, and its total
-// in it is what is committed and what the batch carries; queued operations have their place in the queue; what the
-// consumer accepted adds up; a consumer that can be sent something is looked at, now or after a wait.
-func (k *Keeper) InvariantE3(ctx context.Context) error {
-	if err := k.checkBatches(ctx); err != nil {
-		return err
-	}
-	if err := k.checkOperations(ctx); err != nil {
-		return err
-	}
-	if err := k.checkSynced(ctx); err != nil {
-		return err
-	}
-	return k.checkReady(ctx)
-}
-
-func (k *Keeper) checkBatches(ctx context.Context) error {
-	inFlight := make(map[uint64]map[uint64]bool)
-	carried := make(map[string]uint64)
-	err := k.Batches.Walk(ctx, nil, func(key batchKey, b types.Batch) (bool, error) {
-		consumer, err := k.GetConsumer(ctx, key.K1())
-		if err != nil {
-			return true, err
-		}
-		if b.ChannelID == consumer.ChannelID {
-			if inFlight[consumer.ID] == nil {
-				inFlight[consumer.ID] = make(map[uint64]bool)
-			}
-			inFlight[consumer.ID][b.Sequence] = true
-		}
-		found, err := k.BatchBySequence.Get(ctx, collections.Join(b.ChannelID, b.Sequence))
-		if err != nil || found.K1() != key.K1() || found.K2() != key.K2() {
-			return true, errors.Join(err, breachf("batch %d of consumer %d is not found by its packet", b.ID, key.K1()))
-		}
-		for _, entry := range b.Entries {
-			carried[validatorName(key.K1(), entry.Validator)] = b.ID
-			pool, err := k.loadPool(ctx, key.K1(), entry.Validator)
-			if err != nil || pool.BatchID != b.ID {
-				return true, errors.Join(err, breachf("validator %s is in batch %d, its pool says %d", entry.Validator, b.ID, pool.BatchID))
-			}
-		}
-		return false, nil
-	})
-	if err != nil {
-		return err
-	}
-	err = k.Pools.Walk(ctx, nil, func(key validatorKey, pool types.Pool) (bool, error) {
-		if pool.BatchID != carried[validatorName(key.K1(), key.K2())] {
-			return true, breachf("pool of validator %s says it is in batch %d, which does not carry it", key.K2(), pool.BatchID)
-		}
-		return false, nil
-	})
-	if err != nil {
-		return err
-	}
-	sdkCtx := sdk.UnwrapSDKContext(ctx)
-	return k.Consumers.Walk(ctx, nil, func(id uint64, c types.Consumer) (bool, error) {
-		if c.Status != types.ConsumerOpen {
-			return false, nil
-		}
-		commitments := k.channelKeeper.GetAllPacketCommitmentsAtChannel(sdkCtx, types.Port(id), c.ChannelID)
-		if len(commitments) != len(inFlight[id]) {
-			return true, breachf("consumer %d has %d batches in flight, its channel %d packets", id, len(inFlight[id]), len(commitments))
-		}
-		for _, commitment := range commitments {
-			if !inFlight[id][commitment.Sequence] {
-				return true, breachf("packet %d of consumer %d carries no batch", commitment.Sequence, id)
-			}
-		}
-		return false, nil
-	})
-}
-
-func (k *Keeper) checkOperations(ctx context.Context) error {
-	queued, sent := 0, 0
-	err := k.Positions.Walk(ctx, nil, func(key positionKey, p types.Position) (bool, error) {
-		for _, op := range []*types.Operation{p.QueuedStake, p.QueuedUnstake, p.SentStake, p.SentUnstake} {
-			if op != nil && !op.Amount.IsPositive() {
-				return true, breachf("position %s has an operation of %s", positionName(key), op.Amount)
-			}
-		}
-		if p.Queued() != (p.QueueSequence != 0) {
-			return true, breachf("position %s has place %d in the queue", positionName(key), p.QueueSequence)
-		}
-		if p.Queued() {
-			queued++
-			user, err := k.Queue.Get(ctx, collections.Join3(key.K2(), key.K3(), p.QueueSequence))
-			if err != nil || string(user) != string(key.K1()) {
-				return true, errors.Join(err, breachf("position %s does not hold place %d", positionName(key), p.QueueSequence))
-			}
-		}
-		if p.Sent() {
-			sent++
-			pool, err := k.loadPool(ctx, key.K2(), key.K3())
-			if err != nil {
-				return true, err
-			}
-			has, err := k.SentOps.Has(ctx, collections.Join3(key.K2(), pool.BatchID, collections.Join(key.K3(), key.K1())))
-			if err != nil || !has {
-				return true, errors.Join(err, breachf("position %s has operations in flight that batch %d does not carry", positionName(key), pool.BatchID))
-			}
-		}
-		return false, nil
-	})
-	if err != nil {
-		return err
-	}
-	err = k.Queue.Walk(ctx, nil, func(collections.Triple[uint64, string, uint64], []byte) (bool, error) { queued--; return false, nil })
-	if err != nil {
-		return err
-	}
-	err = k.SentOps.Walk(ctx, nil, func(sentKey) (bool, error) { sent--; return false, nil })
-	if err != nil {
-		return err
-	}
-	if queued != 0 || sent != 0 {
-		return breachf("the queue differs from the positions by %d, the operations in flight by %d", queued, sent)
-	}
-	return nil
-}
-
-func (k *Keeper) checkSynced(ctx context.Context) error {
-	synced := make(map[uint64]math.Int)
-	err := k.Pools.Walk(ctx, nil, func(key validatorKey, pool types.Pool) (bool, error) {
-		if _, known := synced[key.K1()]; !known {
-			synced[key.K1()] = math.ZeroInt()
-		}
-		synced[key.K1()] = synced[key.K1()].Add(pool.Synced)
-		return false, nil
-	})
-	if err != nil {
-		return err
-	}
-	return k.Outboxes.Walk(ctx, nil, func(id uint64, outbox types.OutboxState) (bool, error) {
-		want, known := synced[id]
-		if !known {
-			want = math.ZeroInt()
-		}
-		if !outbox.Synced.Equal(want) {
-			return true, breachf("consumer %d has accepted %s, its pools say %s", id, outbox.Synced, want)
-		}
-		return false, nil
-	})
-}
-
-// checkReady finds consumers that would never be sent what is dirty.
-func (k *Keeper) checkReady(ctx context.Context) error {
-	waits := make(map[uint64]bool)
-	err := k.WakeUps.Walk(ctx, nil, func(key collections.Pair[int64, uint64]) (bool, error) { waits[key.K2()] = true; return false, nil })
-	if err != nil {
-		return err
-	}
-	return k.Dirty.Walk(ctx, nil, func(key validatorKey) (bool, error) {
-		consumer, err := k.GetConsumer(ctx, key.K1())
-		if err != nil || consumer.Status != types.ConsumerOpen || waits[key.K1()] {
-			return err != nil, err
-		}
-		ready, err := k.Ready.Has(ctx, key.K1())
-		if err != nil || !ready {
-			return true, errors.Join(err, breachf("validator %s of consumer %d is dirty, nobody looks at it", key.K2(), key.K1()))
-		}
-		return false, nil
-	})
 }
 
 // InvariantE4 checks that of every denom received = paid + owed + held over + unassigned + dust with dust at least
@@ -336,7 +198,9 @@ func (k *Keeper) InvariantE6(ctx context.Context) error {
 		if err != nil {
 			return true, err
 		}
-		if !e.Amount.IsPositive() || !e.ReleaseTime.Equal(key.K2()) || e.ReleaseTime.After(now.Add(consumer.UnbondingPeriod)) {
+		// One that must not merge with another waits a nanosecond longer.
+		latest := now.Add(consumer.UnbondingPeriod + time.Nanosecond)
+		if !e.Amount.IsPositive() || !e.ReleaseTime.Equal(key.K2()) || e.ReleaseTime.After(latest) {
 			return true, breachf("position %s has an entry of %s for %s at %s", positionName(position), e.Amount, e.ReleaseTime, key.K2())
 		}
 		if earliest := e.Earliest(v); e.ReleaseTime.Before(earliest) || e.CommittedAt.After(now) {

@@ -23,6 +23,12 @@ type (
 	entryKey = collections.Pair[positionKey, time.Time]
 	// batchKey is (consumer, batch).
 	batchKey = collections.Pair[uint64, uint64]
+	// stakerKey is (consumer, validator, user).
+	stakerKey = collections.Triple[uint64, string, sdk.AccAddress]
+	// slashKey is (consumer, validator, batch).
+	slashKey = collections.Triple[uint64, string, uint64]
+	// outcomeKey is (height, position).
+	outcomeKey = collections.Pair[int64, positionKey]
 	// sentKey is (consumer, batch, (validator, user)).
 	sentKey = collections.Triple[uint64, uint64, collections.Pair[string, sdk.AccAddress]]
 )
@@ -50,8 +56,8 @@ type Keeper struct {
 	Outboxes       collections.Map[uint64, types.OutboxState]
 	Syncs          collections.Map[uint64, types.SyncState]
 	Validators     collections.Map[validatorKey, types.Validator]
-	// KeyOwners: (consumer, consensus key and the height it is valid from, see ownerKey) -> validator. The owner at a
-	// height is the last entry of the key at or below it. Derived at import.
+	// KeyOwners: (consumer, address of a consensus key and the height it is valid from, see ownerKey) -> validator. The owner
+	// at a height is the last entry of the key at or below it. Derived at import.
 	KeyOwners collections.Map[collections.Pair[uint64, []byte], string]
 	// ValidatorCounts: consumer -> number of its validators. Derived at import.
 	ValidatorCounts collections.Map[uint64, uint64]
@@ -89,6 +95,24 @@ type Keeper struct {
 	RewardReceivers collections.Map[[]byte, uint64]
 	// SendCursor is the consumer whose outbox was served last.
 	SendCursor collections.Item[uint64]
+	// Stakers: (consumer, validator, user) of every position, for the sweep. Derived at import.
+	Stakers collections.KeySet[stakerKey]
+	// Slashes: (consumer, validator, first batch hit). The one proven first has the highest batch and hits all stake; each
+	// later one is of a lower height, has a lower batch and hits only entries.
+	Slashes collections.Map[slashKey, types.Slash]
+	// LastSlashes: consumer -> sequence of its last slash. Derived at import.
+	LastSlashes collections.Map[uint64, uint64]
+	// UnbondedBatches: (consumer, validator, batch) -> release time of the entries of the batch, until they are due. Derived
+	// at import.
+	UnbondedBatches collections.Map[slashKey, time.Time]
+	// Sweeps: slashed validator -> user settled last (empty at the start).
+	Sweeps collections.Map[validatorKey, []byte]
+	// SweepConsumer is the consumer on which the sweep worked last.
+	SweepConsumer collections.Item[uint64]
+	// Outcomes says how operations in flight have ended that cannot be booked yet.
+	Outcomes collections.Map[positionKey, types.Outcome]
+	// OutcomeQueue: (height, position) of the next attempt to book an outcome. Derived at import.
+	OutcomeQueue collections.KeySet[outcomeKey]
 }
 
 // NewKeeper returns the keeper; SetVault completes the wiring.
@@ -111,6 +135,7 @@ func NewKeeper(
 	validatorKeys := collections.PairKeyCodec(collections.Uint64Key, collections.StringKey)
 	positionKeys := collections.TripleKeyCodec(sdk.AccAddressKey, collections.Uint64Key, collections.StringKey)
 	batchKeys := collections.PairKeyCodec(collections.Uint64Key, collections.Uint64Key)
+	slashKeys := collections.TripleKeyCodec(collections.Uint64Key, collections.StringKey, collections.Uint64Key)
 
 	sb := collections.NewSchemaBuilder(storeService)
 	k := &Keeper{
@@ -138,7 +163,7 @@ func NewKeeper(
 		Positions:       collections.NewMap(sb, types.PositionsPrefix, "positions", positionKeys, codec.CollValue[types.Position](cdc)),
 		Unbondings:      collections.NewMap(sb, types.UnbondingsPrefix, "unbondings", collections.PairKeyCodec(positionKeys, sdk.TimeKey), codec.CollValue[types.UnbondingEntry](cdc)),
 		UnbondingQueue:  collections.NewKeySet(sb, types.UnbondingQueuePrefix, "unbonding_queue", collections.PairKeyCodec(sdk.TimeKey, positionKeys)),
-		Queue:           collections.NewMap(sb, types.QueuePrefix, "queue", collections.TripleKeyCodec(collections.Uint64Key, collections.StringKey, collections.Uint64Key), collections.BytesValue),
+		Queue:           collections.NewMap(sb, types.QueuePrefix, "queue", slashKeys, collections.BytesValue),
 		QueueSequence:   collections.NewSequence(sb, types.QueueSequencePrefix, "queue_sequence"),
 		SentOps:         collections.NewKeySet(sb, types.SentOpsPrefix, "sent_ops", collections.TripleKeyCodec(collections.Uint64Key, collections.Uint64Key, collections.PairKeyCodec(collections.StringKey, sdk.AccAddressKey))),
 		Batches:         collections.NewMap(sb, types.BatchesPrefix, "batches", batchKeys, codec.CollValue[types.Batch](cdc)),
@@ -151,6 +176,14 @@ func NewKeeper(
 		RewardTotals:    collections.NewMap(sb, types.RewardTotalsPrefix, "reward_totals", validatorKeys, codec.CollValue[types.RewardTotals](cdc)),
 		RewardReceivers: collections.NewMap(sb, types.RewardReceiversPrefix, "reward_receivers", collections.BytesKey, collections.Uint64Value),
 		SendCursor:      collections.NewItem(sb, types.SendCursorPrefix, "send_cursor", collections.Uint64Value),
+		Stakers:         collections.NewKeySet(sb, types.StakersPrefix, "stakers", collections.TripleKeyCodec(collections.Uint64Key, collections.StringKey, sdk.AccAddressKey)),
+		Slashes:         collections.NewMap(sb, types.SlashesPrefix, "slashes", slashKeys, codec.CollValue[types.Slash](cdc)),
+		LastSlashes:     collections.NewMap(sb, types.LastSlashesPrefix, "last_slashes", collections.Uint64Key, collections.Uint64Value),
+		UnbondedBatches: collections.NewMap(sb, types.UnbondedBatchesPrefix, "unbonded_batches", slashKeys, collcodec.KeyToValueCodec(sdk.TimeKey)),
+		Sweeps:          collections.NewMap(sb, types.SweepsPrefix, "sweeps", validatorKeys, collections.BytesValue),
+		SweepConsumer:   collections.NewItem(sb, types.SweepConsumerPrefix, "sweep_consumer", collections.Uint64Value),
+		Outcomes:        collections.NewMap(sb, types.OutcomesPrefix, "outcomes", positionKeys, codec.CollValue[types.Outcome](cdc)),
+		OutcomeQueue:    collections.NewKeySet(sb, types.OutcomeQueuePrefix, "outcome_queue", collections.PairKeyCodec(collections.Int64Key, positionKeys)),
 	}
 	schema, err := sb.Build()
 	if err != nil {

@@ -5,18 +5,22 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"math"
 
 	"cosmossdk.io/collections"
 	errorsmod "cosmossdk.io/errors"
+	"github.com/cometbft/cometbft/crypto/ed25519"
+	cmttypes "github.com/cometbft/cometbft/types"
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	clienttypes "github.com/cosmos/ibc-go/v8/modules/core/02-client/types"
 
 	"github.com/mesh-security/mesh/x/externalstaking/types"
 )
 
-// ownerKey is a consensus key and the height it is valid from, ordered by key, then height.
-func ownerKey(key []byte, from clienttypes.Height) []byte {
-	bz := bytes.Clone(key)
+// ownerKey is the CometBFT address of a consensus key and the height the key is valid from, ordered by address, then
+// height.
+func ownerKey(address cmttypes.Address, from clienttypes.Height) []byte {
+	bz := bytes.Clone(address)
 	bz = binary.BigEndian.AppendUint64(bz, from.RevisionNumber)
 	return binary.BigEndian.AppendUint64(bz, from.RevisionHeight)
 }
@@ -27,30 +31,41 @@ func ownerHeight(owner []byte) clienttypes.Height {
 	return clienttypes.NewHeight(binary.BigEndian.Uint64(tail), binary.BigEndian.Uint64(tail[8:]))
 }
 
-// lastOwner returns the validator that got the key last and the height it has it from; "" if nobody ever did.
-func (k *Keeper) lastOwner(ctx context.Context, consumerID uint64, key []byte) (string, clienttypes.Height, error) {
-	highest := clienttypes.NewHeight(^uint64(0), ^uint64(0))
-	iter, err := k.KeyOwners.Iterate(ctx, collections.NewPrefixedPairRange[uint64, []byte](consumerID).
-		StartInclusive(ownerKey(key, clienttypes.ZeroHeight())).EndInclusive(ownerKey(key, highest)).Descending())
-	if err != nil {
-		return "", clienttypes.Height{}, err
-	}
-	defer iter.Close()
-	if !iter.Valid() {
-		return "", clienttypes.Height{}, nil
-	}
-	entry, err := iter.KeyValue()
-	if err != nil {
-		return "", clienttypes.Height{}, err
-	}
-	return entry.Value, ownerHeight(entry.Key.K2()), nil
+// keyAddress is the CometBFT address of an ed25519 key: what votes name their signer by.
+func keyAddress(key []byte) cmttypes.Address { return ed25519.PubKey(key).Address() }
+
+var (
+	lowestHeight  = clienttypes.ZeroHeight()
+	highestHeight = clienttypes.NewHeight(math.MaxUint64, math.MaxUint64)
+)
+
+// lastOwner returns the validator that got the key with this address last up to a height, and the height it has it from;
+// "" if nobody did.
+func (k *Keeper) lastOwner(ctx context.Context, consumerID uint64, address cmttypes.Address, upTo clienttypes.Height) (string, clienttypes.Height, error) {
+	return k.firstIn(ctx, collections.NewPrefixedPairRange[uint64, []byte](consumerID).
+		StartInclusive(ownerKey(address, lowestHeight)).EndInclusive(ownerKey(address, upTo)).Descending())
+}
+
+// firstOwner returns the validator that got the key with this address first, and the height it has it from; "" if nobody
+// did.
+func (k *Keeper) firstOwner(ctx context.Context, consumerID uint64, address cmttypes.Address) (string, clienttypes.Height, error) {
+	return k.firstIn(ctx, collections.NewPrefixedPairRange[uint64, []byte](consumerID).
+		StartInclusive(ownerKey(address, lowestHeight)).EndInclusive(ownerKey(address, highestHeight)))
+}
+
+func (k *Keeper) firstIn(ctx context.Context, owners collections.Ranger[collections.Pair[uint64, []byte]]) (validator string, from clienttypes.Height, err error) {
+	err = k.KeyOwners.Walk(ctx, owners, func(key collections.Pair[uint64, []byte], owner string) (bool, error) {
+		validator, from = owner, ownerHeight(key.K2())
+		return true, nil
+	})
+	return validator, from, err
 }
 
 // keyAvailable returns nil if the validator may have the key from height at: it has it, nobody ever had it, or whoever
 // had it last was removed or has another key by now. acquire is true in that last case: the validator's own history
 // needs a new entry even if it once had the same key. ErrKeyTaken otherwise.
 func (k *Keeper) keyAvailable(ctx context.Context, consumerID uint64, operator string, key []byte, at clienttypes.Height) (acquire bool, err error) {
-	owner, from, err := k.lastOwner(ctx, consumerID, key)
+	owner, from, err := k.lastOwner(ctx, consumerID, keyAddress(key), highestHeight)
 	if err != nil || owner == "" || owner == operator {
 		return false, err
 	}

@@ -2,7 +2,6 @@ package keeper_test
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -87,7 +86,8 @@ func newLedger(t tester) *ledger {
 	service := func(name string) store.KVStoreService { return runtime.NewKVStoreService(keys[name]) }
 	authority := authtypes.NewModuleAddress(govtypes.ModuleName).String()
 	accounts := authkeeper.NewAccountKeeper(enc.Codec, service(authtypes.StoreKey), authtypes.ProtoBaseAccount, map[string][]string{
-		vaulttypes.ModuleName:          nil,
+		authtypes.FeeCollectorName:     nil,
+		vaulttypes.ModuleName:          {authtypes.Burner},
 		minttypes.ModuleName:           {authtypes.Minter},
 		stakingtypes.BondedPoolName:    {authtypes.Burner, authtypes.Staking},
 		stakingtypes.NotBondedPoolName: {authtypes.Burner, authtypes.Staking},
@@ -96,11 +96,12 @@ func newLedger(t tester) *ledger {
 		t:    t,
 		ctx:  testutil.DefaultContextWithKeys(keys, nil, nil).WithBlockTime(time.Unix(1_700_000_000, 0).UTC()).WithBlockHeight(10),
 		bank: bankkeeper.NewBaseKeeper(enc.Codec, service(banktypes.StoreKey), accounts, nil, authority, log.NewNopLogger()),
-		ibc:  &fakeIBC{key: keys["ibc"], status: exported.Active, channel: channeltypes.OPEN},
+		ibc:  &fakeIBC{key: keys["ibc"], status: exported.Active, channel: channeltypes.OPEN, latest: 5},
 	}
 	stakingKeeper := stakingkeeper.NewKeeper(enc.Codec, service(stakingtypes.StoreKey), accounts, l.bank, authority,
 		address.NewBech32Codec("cosmosvaloper"), address.NewBech32Codec("cosmosvalcons"))
-	l.vault = vaultkeeper.NewKeeper(enc.Codec, service(vaulttypes.StoreKey), accounts, l.bank, stakingKeeper, authority)
+	// There is no local stake, so nothing is asked of x/slashing and x/distribution.
+	l.vault = vaultkeeper.NewKeeper(enc.Codec, service(vaulttypes.StoreKey), accounts, l.bank, stakingKeeper, nil, nil, authority)
 	l.k = keeper.NewKeeper(enc.Codec, service(types.StoreKey), accounts, l.bank, fakePool{l.bank}, l.ibc, l.ibc, l.ibc, l.ibc, l.ibc, authority)
 	l.liens = l.vault.RegisterHolder(types.LienPrefix, l.k)
 	l.k.SetVault(l.liens)
@@ -146,8 +147,7 @@ func (l *ledger) report(consumer uint64, status control.ValidatorStatus, validat
 	l.t.Helper()
 	sync := control.ValidatorSync{Height: clienttypes.NewHeight(1, 5), UnbondingPeriod: ledgerUnbonding}
 	for _, v := range validators {
-		key := sha256.Sum256([]byte(v))
-		sync.Validators = append(sync.Validators, control.ValidatorUpdate{Validator: v, ConsPubkey: key[:], Status: status})
+		sync.Validators = append(sync.Validators, control.ValidatorUpdate{Validator: v, ConsPubkey: keyOf(v).PubKey().Bytes(), Status: status})
 	}
 	bz, err := control.EncodeValidatorSync(sync)
 	require.NoError(l.t, err)
@@ -177,16 +177,24 @@ func (l *ledger) tx(fn func(ctx context.Context) error) (sdk.Events, error) {
 }
 
 func (l *ledger) stake(user sdk.AccAddress, validator string, amount int64) error {
+	return l.stakeOn(1, user, validator, amount)
+}
+
+func (l *ledger) stakeOn(consumer uint64, user sdk.AccAddress, validator string, amount int64) error {
 	_, err := l.tx(func(ctx context.Context) error {
-		_, err := l.msgs.Stake(ctx, &types.MsgStake{User: user.String(), ConsumerID: 1, Validator: validator, Amount: sdk.NewInt64Coin(stakeDenom, amount)})
+		_, err := l.msgs.Stake(ctx, &types.MsgStake{User: user.String(), ConsumerID: consumer, Validator: validator, Amount: sdk.NewInt64Coin(stakeDenom, amount)})
 		return err
 	})
 	return err
 }
 
 func (l *ledger) unstake(user sdk.AccAddress, validator string, amount int64) error {
+	return l.unstakeOn(1, user, validator, amount)
+}
+
+func (l *ledger) unstakeOn(consumer uint64, user sdk.AccAddress, validator string, amount int64) error {
 	_, err := l.tx(func(ctx context.Context) error {
-		_, err := l.msgs.Unstake(ctx, &types.MsgUnstake{User: user.String(), ConsumerID: 1, Validator: validator, Amount: sdk.NewInt64Coin(stakeDenom, amount)})
+		_, err := l.msgs.Unstake(ctx, &types.MsgUnstake{User: user.String(), ConsumerID: consumer, Validator: validator, Amount: sdk.NewInt64Coin(stakeDenom, amount)})
 		return err
 	})
 	return err
@@ -242,39 +250,63 @@ func (l *ledger) ackBytes(bz []byte) sdk.Events {
 	return ctx.EventManager().Events()
 }
 
-// accept is the result of a packet all of which was applied, with the total the provider expects.
+// accept is the result of consumer 1's oldest packet all of which was applied, but for some validators, with the total the
+// provider expects.
 func (l *ledger) accept(rejected ...string) channeltypes.Acknowledgement {
 	l.t.Helper()
-	outbox, err := l.k.Outboxes.Get(l.ctx, 1)
+	return l.acceptOn(1, l.packets(1)[0], rejected...)
+}
+
+func (l *ledger) acceptOn(consumer uint64, packet sentPacket, rejected ...string) channeltypes.Acknowledgement {
+	l.t.Helper()
+	outbox, err := l.k.Outboxes.Get(l.ctx, consumer)
 	require.NoError(l.t, err)
-	total, refused := outbox.Synced, map[string]bool{}
-	res := control.StakeSyncAck{Height: clienttypes.NewHeight(1, 5)}
+	res, refused := control.StakeSyncAck{Height: clienttypes.NewHeight(1, 5), Total: outbox.Synced}, map[string]bool{}
 	for _, v := range rejected {
 		refused[v] = true
 		res.Rejected = append(res.Rejected, control.Rejection{Validator: v, Reason: control.RejectTombstoned})
 	}
-	for _, e := range l.packets(1)[0].sync.Entries {
+	for _, e := range packet.sync.Entries {
 		if !refused[e.Validator] {
-			total = total.Add(e.Stake).Sub(l.pool(e.Validator).Synced)
+			res.Total = res.Total.Add(e.Stake).Sub(l.poolOn(consumer, e.Validator).Synced)
 		}
 	}
-	res.Total = total
 	ack, err := control.StakeSyncResult(res)
 	require.NoError(l.t, err)
 	return ack
 }
 
+// acceptAll lets a consumer accept everything in flight, but for some validators, and returns the events.
+func (l *ledger) acceptAll(consumer uint64, rejected ...string) sdk.Events {
+	l.t.Helper()
+	ctx := l.ctx.WithEventManager(sdk.NewEventManager())
+	for _, p := range l.packets(consumer) {
+		ack := l.acceptOn(consumer, p, rejected...)
+		l.ibc.remove(l.ctx, consumer, p.sequence)
+		l.k.AcknowledgePacket(ctx, channelOf(consumer), p.sequence, ack.Acknowledgement())
+	}
+	l.holds()
+	return ctx.EventManager().Events()
+}
+
 // bond stakes, sends and has it accepted.
 func (l *ledger) bond(user sdk.AccAddress, validator string, amount int64) {
 	l.t.Helper()
-	require.NoError(l.t, l.stake(user, validator, amount))
-	l.endBlock()
-	l.ack(l.accept())
+	l.bondOn(1, user, validator, amount)
 }
 
-func (l *ledger) pool(validator string) types.Pool {
+func (l *ledger) bondOn(consumer uint64, user sdk.AccAddress, validator string, amount int64) {
 	l.t.Helper()
-	pool, err := l.k.Pools.Get(l.ctx, collections.Join(uint64(1), validator))
+	require.NoError(l.t, l.stakeOn(consumer, user, validator, amount))
+	l.endBlock()
+	l.acceptAll(consumer)
+}
+
+func (l *ledger) pool(validator string) types.Pool { return l.poolOn(1, validator) }
+
+func (l *ledger) poolOn(consumer uint64, validator string) types.Pool {
+	l.t.Helper()
+	pool, err := l.k.Pools.Get(l.ctx, collections.Join(consumer, validator))
 	if errors.Is(err, collections.ErrNotFound) {
 		return types.NewPool()
 	}
@@ -293,16 +325,22 @@ func (l *ledger) position(user sdk.AccAddress, validator string) (info types.Pos
 	return res.Position, true
 }
 
-func (l *ledger) lien(user sdk.AccAddress) int64 {
+func (l *ledger) lien(user sdk.AccAddress) int64 { return l.lienOn(1, user) }
+
+// lienOn is the lien as stored.
+func (l *ledger) lienOn(consumer uint64, user sdk.AccAddress) int64 {
+	l.t.Helper()
+	lien, err := l.liens.Lien(l.ctx, user, types.LienID(consumer))
+	require.NoError(l.t, err)
+	return lien.Int64()
+}
+
+// collateral is the user's as stored.
+func (l *ledger) collateral(user sdk.AccAddress) int64 {
 	l.t.Helper()
 	account, err := l.vault.Account(l.ctx, user)
 	require.NoError(l.t, err)
-	for _, lien := range account.Liens {
-		if lien.Holder == "external/1" {
-			return lien.Amount.Int64()
-		}
-	}
-	return 0
+	return account.Collateral.Int64()
 }
 
 // want asserts a position's bonded, pending stake and pending unstake, and the lien behind it.
@@ -340,6 +378,8 @@ type fakeIBC struct {
 	key     storetypes.StoreKey
 	status  exported.Status
 	channel channeltypes.State
+	// latest is the height that every light client has seen.
+	latest uint64
 	// transferChannels makes every channel of the transfer port an open, unordered one.
 	transferChannels bool
 }
@@ -407,11 +447,19 @@ func (f *fakeIBC) GetChannel(_ sdk.Context, port, _ string) (channeltypes.Channe
 }
 
 func (f *fakeIBC) GetClientState(sdk.Context, string) (exported.ClientState, bool) {
-	return &ibctm.ClientState{ChainId: "consumer-1", UnbondingPeriod: ledgerUnbonding, LatestHeight: clienttypes.NewHeight(1, 100)}, true
+	return &ibctm.ClientState{ChainId: "consumer-1", UnbondingPeriod: ledgerUnbonding, LatestHeight: clienttypes.NewHeight(1, f.latest)}, true
 }
 
 func (f *fakeIBC) GetClientStatus(sdk.Context, exported.ClientState, string) exported.Status {
 	return f.status
+}
+
+func (f *fakeIBC) ClientStore(ctx sdk.Context, _ string) storetypes.KVStore {
+	return ctx.KVStore(f.key)
+}
+
+func (f *fakeIBC) UpdateClient(sdk.Context, string, exported.ClientMessage) error {
+	return errors.New("headers are not verified here")
 }
 
 func (f *fakeIBC) GetConnection(sdk.Context, string) (connectiontypes.ConnectionEnd, bool) {

@@ -66,6 +66,9 @@ func (k *Keeper) deletePosition(ctx context.Context, key positionKey, pool *type
 	if err := k.Positions.Remove(ctx, key); err != nil {
 		return err
 	}
+	if err := k.Stakers.Remove(ctx, collections.Join3(key.K2(), key.K3(), key.K1())); err != nil {
+		return err
+	}
 	pool.Positions--
 	if pool.Positions > 0 {
 		return nil

@@ -19,28 +19,51 @@ type resolution struct {
 	batchID uint64
 	// refused says why the consumer did not take them; empty if it did.
 	refused string
+	// slash is the one that hits all stake on the validator, nil if there is none.
+	slash *types.Slash
 }
 
-// resolve ends a stake and an unstake operation of one position, either of them nil. It is the only place where
-// operations end:
+// newResolution is how operations on a validator end without a packet, all of them accepted.
+func (k *Keeper) newResolution(ctx context.Context, consumer types.Consumer, validator string) (resolution, error) {
+	v, err := k.loadValidator(ctx, consumer.ID, validator)
+	if err != nil {
+		return resolution{}, err
+	}
+	r := resolution{consumer: consumer, validator: v}
+	if v.Status != control.StatusTombstoned {
+		// Whoever is slashed is tombstoned.
+		return r, nil
+	}
+	slash, slashed, err := k.firstSlash(ctx, consumer.ID, validator)
+	if slashed {
+		r.slash = &slash
+	}
+	return r, err
+}
+
+// resolve ends a stake and an unstake operation of one position, either of them nil, and saves the position. It is the
+// only place where operations end:
 //
-//	stake    accepted: bonded             refused: rolled back, its lien released
-//	unstake  accepted: an unbonding entry refused: queued again with its request time; on an ended validator, which
-//	                                      counts for nothing any more, an unbonding entry at once
+//	stake    accepted: bonded, at what a slash that came meanwhile leaves of it
+//	         refused: rolled back, its lien released
+//	unstake  accepted: an unbonding entry
+//	         refused: queued again with its request time; on an ended validator, which counts for nothing any more, an
+//	         unbonding entry at once
 //
 // The lien of a stake was taken when it was requested and that of an unstake stays until its entry is released, so
-// nothing here can fail for lack of collateral. The caller has removed the operations from the position, and saves
-// position and pool.
+// nothing here can fail for lack of collateral. The user is settled and the caller has removed the operations from the
+// position. The caller saves the pool.
 func (k *Keeper) resolve(
-	ctx context.Context, r resolution, key positionKey, position *types.Position, pool *types.Pool, stake, unstake *types.Operation,
+	ctx context.Context, r resolution, key positionKey, position types.Position, pool *types.Pool, stake, unstake *types.Operation,
 ) error {
 	user, err := k.accountKeeper.AddressCodec().BytesToString(key.K1())
 	if err != nil {
 		return err
 	}
+	lost := math.ZeroInt()
 	if stake != nil {
 		if r.refused == "" {
-			err = k.commitStake(ctx, r, user, position, pool, stake.Amount)
+			lost, err = k.commitStake(ctx, r, key, user, &position, pool, stake.Amount)
 		} else {
 			err = k.rollBackStake(ctx, r, key.K1(), user, stake.Amount)
 		}
@@ -48,26 +71,46 @@ func (k *Keeper) resolve(
 			return err
 		}
 	}
-	switch {
-	case unstake == nil:
-		return nil
-	case r.refused == "":
-		return k.commitUnstake(ctx, r, key, user, position, pool, unstake.Amount)
-	case r.validator.Ended():
-		r.batchID = 0
-		return k.commitUnstake(ctx, r, key, user, position, pool, unstake.Amount)
-	default:
-		return k.requeueUnstake(ctx, r, key, user, position, *unstake)
+	if unstake != nil {
+		if err := k.resolveUnstake(ctx, r, key, user, &position, pool, *unstake); err != nil {
+			return err
+		}
 	}
+	if err := k.savePosition(ctx, key, position, pool); err != nil || lost.IsZero() {
+		return err
+	}
+	return k.lose(ctx, r, key, pool, lost)
 }
 
+// lose has the vault take the loss of stake that was in flight at a slash. As the vault may tell us to reduce any of the
+// user's stake in turn, the pool is saved before and read again.
+func (k *Keeper) lose(ctx context.Context, r resolution, key positionKey, pool *types.Pool, lost math.Int) (err error) {
+	if err := k.savePool(ctx, key.K2(), key.K3(), *pool); err != nil {
+		return err
+	}
+	if err := k.vault.Lose(ctx, key.K1(), types.LienID(key.K2()), r.slash.Sequence, lost); err != nil {
+		return err
+	}
+	*pool, err = k.loadPool(ctx, key.K2(), key.K3())
+	return err
+}
+
+// commitStake makes a stake bonded and returns what a slash that came meanwhile takes of it.
 func (k *Keeper) commitStake(
-	ctx context.Context, r resolution, user string, position *types.Position, pool *types.Pool, amount math.Int,
-) error {
-	position.Commit(pool, amount)
-	return emit(ctx, &types.EventStakeCommitted{
+	ctx context.Context, r resolution, key positionKey, user string, position *types.Position, pool *types.Pool, amount math.Int,
+) (lost math.Int, err error) {
+	lost = math.ZeroInt()
+	if r.slash == nil {
+		position.Commit(pool, amount)
+	} else {
+		lost = position.CommitSlashed(pool, amount, r.slash.Fraction)
+	}
+	if err := emit(ctx, &types.EventStakeCommitted{
 		User: user, ConsumerID: r.consumer.ID, Validator: r.validator.Address, Amount: amount.String(),
-	})
+	}); err != nil || r.slash == nil {
+		return lost, err
+	}
+	return lost, k.emitSlashed(ctx, key, r.slash.Sequence, lost)
 }
 
 func (k *Keeper) rollBackStake(ctx context.Context, r resolution, addr sdk.AccAddress, user string, amount math.Int) error {
@@ -79,6 +122,20 @@ func (k *Keeper) rollBackStake(ctx context.Context, r resolution, addr sdk.AccAd
 	})
 }
 
+func (k *Keeper) resolveUnstake(
+	ctx context.Context, r resolution, key positionKey, user string, position *types.Position, pool *types.Pool, unstake types.Operation,
+) error {
+	switch {
+	case r.refused == "":
+		return k.commitUnstake(ctx, r, key, user, position, pool, unstake.Amount)
+	case r.validator.Ended():
+		r.batchID = 0
+		return k.commitUnstake(ctx, r, key, user, position, pool, unstake.Amount)
+	default:
+		return k.requeueUnstake(ctx, r, key, user, position, unstake)
+	}
+}
+
 func (k *Keeper) commitUnstake(
 	ctx context.Context, r resolution, key positionKey, user string, position *types.Position, pool *types.Pool, amount math.Int,
 ) error {
@@ -86,6 +143,7 @@ func (k *Keeper) commitUnstake(
 	now := sdk.UnwrapSDKContext(ctx).BlockTime()
 	release, err := k.addUnbonding(ctx, key, types.UnbondingEntry{
 		Amount: amount, ReleaseTime: r.releaseTime(now), BatchID: r.batchID, CommittedAt: now.UTC(), UnbondingPeriod: r.consumer.UnbondingPeriod,
+		Hit: position.Hit,
 	})
 	if err != nil {
 		return err

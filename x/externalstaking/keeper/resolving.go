@@ -66,20 +66,34 @@ func (k *Keeper) resolveValidator(ctx sdk.Context, validator validatorKey, budge
 	if err != nil {
 		return 0, err
 	}
-	r := resolution{consumer: consumer, validator: v, refused: "validator has ended"}
+	r, err := k.newResolution(ctx, consumer, validator.K2())
+	if err != nil {
+		return 0, err
+	}
+	r.refused = "validator has ended"
+	spent := 0
 	for _, user := range users {
 		key := collections.Join3(user, validator.K1(), validator.K2())
-		err := isolate.WithGas(ctx, resolveGas, func(ctx sdk.Context) error { return k.resolveQueued(ctx, r, key) })
-		if err != nil {
-			k.reportSkipped(ctx, validator.K1(), validator.K2(), "operation of "+user.String()+": "+err.Error())
+		pieces, err := k.vault.TrySettle(ctx, user)
+		spent += pieces
+		if err == nil {
+			err = isolate.WithGas(ctx, resolveGas, func(ctx sdk.Context) error { return k.resolveQueued(ctx, r, key) })
+		}
+		if err == nil {
+			continue
+		}
+		k.reportSkipped(ctx, validator.K1(), validator.K2(), "operation of "+user.String()+": "+err.Error())
+		if err := k.moveBack(ctx, key); err != nil {
+			return spent, err
 		}
 	}
-	return len(users), nil
+	return spent, nil
 }
 
+// resolveQueued ends the queued operations of a position, if the settle has left any.
 func (k *Keeper) resolveQueued(ctx sdk.Context, r resolution, key positionKey) error {
-	position, err := k.Positions.Get(ctx, key)
-	if err != nil {
+	position, _, err := k.loadPosition(ctx, key)
+	if err != nil || !position.Queued() {
 		return err
 	}
 	pool, err := k.loadPool(ctx, key.K2(), key.K3())
@@ -91,13 +105,25 @@ func (k *Keeper) resolveQueued(ctx sdk.Context, r resolution, key positionKey) e
 	if err := k.dequeue(ctx, key, &position); err != nil {
 		return err
 	}
-	if err := k.resolve(ctx, r, key, &position, &pool, stake, unstake); err != nil {
-		return err
-	}
-	if err := k.savePosition(ctx, key, position, &pool); err != nil {
+	if err := k.resolve(ctx, r, key, position, &pool, stake, unstake); err != nil {
 		return err
 	}
 	return k.savePool(ctx, key.K2(), key.K3(), pool)
+}
+
+// moveBack gives a position the last place in the queue, so that one whose operations cannot be ended holds up nobody.
+func (k *Keeper) moveBack(ctx sdk.Context, key positionKey) error {
+	position, err := k.Positions.Get(ctx, key)
+	if err != nil {
+		return err
+	}
+	if err := k.dequeue(ctx, key, &position); err != nil {
+		return err
+	}
+	if err := k.enqueue(ctx, key, &position); err != nil {
+		return err
+	}
+	return k.Positions.Set(ctx, key, position)
 }
 
 // unassignHeldOver passes on what is held over in a pool without positions, of a validator that nobody can stake to any

@@ -123,6 +123,9 @@ func (k *Keeper) addPosition(ctx context.Context, key positionKey, isNew bool, p
 		return types.ErrTooManyPositions.Wrapf("at most %d validators of consumer %d are possible for one account; add to one of yours, or leave one",
 			params.MaxPositionsPerUserAndConsumer, key.K2())
 	}
+	if err := k.Stakers.Set(ctx, collections.Join3(key.K2(), key.K3(), key.K1())); err != nil {
+		return err
+	}
 	pool.Positions++
 	return k.Pools.Set(ctx, collections.Join(key.K2(), key.K3()), *pool)
 }
@@ -192,7 +195,7 @@ func (k *Keeper) queueUnstake(ctx context.Context, consumer types.Consumer, key 
 	if err != nil {
 		return err
 	}
-	v, err := k.loadValidator(ctx, key.K2(), key.K3())
+	r, err := k.newResolution(ctx, consumer, key.K3())
 	if err != nil {
 		return err
 	}
@@ -206,15 +209,12 @@ func (k *Keeper) queueUnstake(ctx context.Context, consumer types.Consumer, key 
 		return err
 	}
 	op := types.NewOperation(amount, sdk.UnwrapSDKContext(ctx).BlockTime())
-	if !v.Ended() {
+	if !r.validator.Ended() {
 		position.QueuedUnstake = position.QueuedUnstake.Merge(op)
 		return k.queuePosition(ctx, key, position, pool)
 	}
 	// It counts for nothing on the consumer any more, so there is nothing to wait for.
-	if err := k.resolve(ctx, resolution{consumer: consumer, validator: v}, key, &position, &pool, nil, &op); err != nil {
-		return err
-	}
-	if err := k.savePosition(ctx, key, position, &pool); err != nil {
+	if err := k.resolve(ctx, r, key, position, &pool, nil, &op); err != nil {
 		return err
 	}
 	return k.savePool(ctx, key.K2(), key.K3(), pool)

@@ -8,16 +8,11 @@ import (
 	"cosmossdk.io/math"
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
-	"github.com/mesh-security/mesh/internal/isolate"
 	"github.com/mesh-security/mesh/x/externalstaking/types"
 )
 
-const (
-	// releaseGas bounds the work for one position in the unbonding queue.
-	releaseGas = 5_000_000
-	// releaseRetry is how long a position waits whose release failed, so that it cannot hold up the others.
-	releaseRetry = time.Hour
-)
+// releaseRetry is how long a position waits whose release failed, so that it cannot hold up the others.
+const releaseRetry = time.Hour
 
 // loadUnbonding returns the entries of a position, in order of release.
 func (k *Keeper) loadUnbonding(ctx context.Context, key positionKey) (types.Unbonding, error) {
@@ -92,6 +87,9 @@ func (k *Keeper) addUnbonding(ctx context.Context, key positionKey, entry types.
 	if err != nil {
 		return time.Time{}, err
 	}
+	if err := k.noteUnbonded(ctx, key, entry); err != nil {
+		return time.Time{}, err
+	}
 	added, joined := unbonding.Add(entry, params.MaxEntriesPerPosition)
 	if joined != nil && !joined.Equal(added.ReleaseTime) {
 		if err := k.removeUnbonding(ctx, key, *joined); err != nil {
@@ -101,32 +99,49 @@ func (k *Keeper) addUnbonding(ctx context.Context, key positionKey, entry types.
 	return added.ReleaseTime, k.setUnbonding(ctx, key, added)
 }
 
-// releaseDue removes the due entries of one position and returns their sum and number. The caller releases the lien.
-func (k *Keeper) releaseDue(ctx context.Context, key positionKey, unbonding types.Unbonding) (math.Int, int, error) {
+// noteUnbonded notes until when an entry that left its validator with a batch can be hit by a slash.
+func (k *Keeper) noteUnbonded(ctx context.Context, key positionKey, entry types.UnbondingEntry) error {
+	if entry.BatchID == 0 || entry.Hit {
+		return nil
+	}
+	noted := collections.Join3(key.K2(), key.K3(), entry.BatchID)
+	// All of a batch are released at the same time.
+	if has, err := k.UnbondedBatches.Has(ctx, noted); err != nil || has {
+		return err
+	}
+	return k.UnbondedBatches.Set(ctx, noted, entry.ReleaseTime)
+}
+
+// releaseDue removes the entries of one position that are due at a time and returns their sum. The caller releases the
+// lien.
+func (k *Keeper) releaseDue(ctx context.Context, key positionKey, at time.Time) (math.Int, error) {
 	released := math.ZeroInt()
-	due := unbonding.TakeDue(sdk.UnwrapSDKContext(ctx).BlockTime())
-	if len(due) == 0 {
-		return released, 0, nil
+	unbonding, err := k.loadUnbonding(ctx, key)
+	if err != nil {
+		return released, err
 	}
 	user, err := k.accountKeeper.AddressCodec().BytesToString(key.K1())
 	if err != nil {
-		return released, 0, err
+		return released, err
 	}
-	for _, entry := range due {
+	for _, entry := range unbonding.TakeDue(at) {
 		if err := k.removeUnbonding(ctx, key, entry.ReleaseTime); err != nil {
-			return released, 0, err
+			return released, err
+		}
+		if err := k.UnbondedBatches.Remove(ctx, collections.Join3(key.K2(), key.K3(), entry.BatchID)); err != nil {
+			return released, err
 		}
 		released = released.Add(entry.Amount)
 		if err := emit(ctx, &types.EventUnbondingReleased{
 			User: user, ConsumerID: key.K2(), Validator: key.K3(), Amount: entry.Amount.String(),
 		}); err != nil {
-			return released, 0, err
+			return released, err
 		}
 	}
 	if len(unbonding.Entries) > 0 {
-		return released, len(due), nil
+		return released, nil
 	}
-	return released, len(due), k.lastEntryLeft(ctx, key)
+	return released, k.lastEntryLeft(ctx, key)
 }
 
 // lastEntryLeft counts a position out, or deletes it, if its last entry was all but rewards that it held.
@@ -145,8 +160,8 @@ func (k *Keeper) lastEntryLeft(ctx context.Context, key positionKey) error {
 	return k.savePool(ctx, key.K2(), key.K3(), pool)
 }
 
-// releaseMatured works through the unbonding queue, at most budget entries (one position may exceed it by its own
-// bound), and returns what is left of the budget.
+// releaseMatured works through the unbonding queue, at most budget positions, and returns what is left of the budget.
+// An entry is released by settling its user, so that no slash from before its time is missed.
 func (k *Keeper) releaseMatured(ctx sdk.Context, budget int) (int, error) {
 	due, err := k.dueKeys(ctx, budget)
 	if err != nil {
@@ -156,25 +171,30 @@ func (k *Keeper) releaseMatured(ctx sdk.Context, budget int) (int, error) {
 		if budget <= 0 {
 			break
 		}
-		key, released := wake.K2(), 0
-		err := isolate.WithGas(ctx, releaseGas, func(ctx sdk.Context) (err error) {
-			// Entries released before their own wake-up leave theirs behind.
-			if err := k.UnbondingQueue.Remove(ctx, wake); err != nil {
-				return err
-			}
-			released, err = k.releasePosition(ctx, key)
-			return err
-		})
+		pieces, err := k.release(ctx, wake)
 		if err != nil {
-			k.reportSkipped(ctx, key.K2(), key.K3(), "release: "+err.Error())
-			if err := k.postponeRelease(ctx, wake); err != nil {
-				return budget, err
-			}
+			return budget, err
 		}
-		// A key of entries that were released together with earlier ones still costs a look.
-		budget -= max(released, 1)
+		budget -= pieces
 	}
 	return budget, nil
+}
+
+// release settles the user of a due entry and returns how many pieces that went through, at least 1.
+func (k *Keeper) release(ctx sdk.Context, wake collections.Pair[time.Time, positionKey]) (int, error) {
+	waiting, err := k.UnbondingQueue.Has(ctx, wake)
+	if err != nil || !waiting {
+		// It was released together with another entry of its user.
+		return 1, err
+	}
+	key := wake.K2()
+	pieces, err := k.vault.TrySettle(ctx, key.K1())
+	if err != nil {
+		k.reportSkipped(ctx, key.K2(), key.K3(), "release: "+err.Error())
+		return pieces, k.postponeRelease(ctx, wake)
+	}
+	// One that was postponed leaves its wake-up behind.
+	return pieces, k.UnbondingQueue.Remove(ctx, wake)
 }
 
 // dueKeys collects up to limit positions that wait for their time at or before this block's.
@@ -189,18 +209,6 @@ func (k *Keeper) dueKeys(ctx sdk.Context, limit int) ([]collections.Pair[time.Ti
 		return false, nil
 	})
 	return due, err
-}
-
-func (k *Keeper) releasePosition(ctx sdk.Context, key positionKey) (int, error) {
-	unbonding, err := k.loadUnbonding(ctx, key)
-	if err != nil {
-		return 0, err
-	}
-	amount, n, err := k.releaseDue(ctx, key, unbonding)
-	if err != nil || n == 0 {
-		return 0, err
-	}
-	return n, k.vault.Release(ctx, key.K1(), types.LienID(key.K2()), amount)
 }
 
 // postponeRelease makes a position whose release failed try again later. The queue's time is only a wake-up: what is

@@ -67,11 +67,11 @@ func TestSettleReleasesWhatIsDueOnEveryPosition(t *testing.T) {
 	}
 	leave(map[string]int64{"val1": 20, "val3": 30})
 	leave(map[string]int64{"val1": 10, "val2": 40})
-	require.NoError(t, l.k.Settle(l.ctx, ann, "1"))
+	require.NoError(t, l.liens.Settle(l.ctx, ann))
 	require.Equal(t, int64(250), l.lien(ann))
 	l.holds()
 	l.pass(ledgerUnbonding / 2)
-	require.NoError(t, l.k.Settle(l.ctx, ann, "1"))
+	require.NoError(t, l.liens.Settle(l.ctx, ann))
 	require.Equal(t, int64(200), l.lien(ann))
 	require.Equal(t, int64(100), l.lien(ben))
 	l.holds()
@@ -106,10 +106,15 @@ func TestE6FindsAnEntryThatWouldBeReleasedEarly(t *testing.T) {
 	}
 }
 
-func TestSettleRefusesALienThatIsNoConsumers(t *testing.T) {
+func TestALienThatIsNoConsumersIsRefused(t *testing.T) {
 	l := newOpenLedger(t)
-	require.ErrorIs(t, l.k.Settle(l.ctx, ann, "one"), types.ErrInconsistent)
-	require.NoError(t, l.k.Settle(l.ctx, ann, "7"))
+	_, err := l.k.Mature(l.ctx, ann, "one", l.ctx.BlockTime())
+	require.ErrorIs(t, err, types.ErrInconsistent)
+	require.ErrorIs(t, l.k.Reduce(l.ctx, ann, "one", math.OneInt()), types.ErrInconsistent)
+	released, err := l.k.Mature(l.ctx, ann, "7", l.ctx.BlockTime())
+	require.NoError(t, err)
+	require.True(t, released.IsZero())
+	require.ErrorIs(t, l.k.Reduce(l.ctx, ann, "7", math.OneInt()), types.ErrInconsistent)
 }
 
 // plainApp has none of the optional interfaces, upgradableApp one of them.

@@ -217,7 +217,7 @@ func (k *Keeper) setValidator(ctx sdk.Context, consumerID uint64, before, next t
 		return nil
 	}
 	for _, key := range next.Keys[len(before.Keys):] {
-		if err := k.KeyOwners.Set(ctx, collections.Join(consumerID, ownerKey(key.ConsPubkey, key.From)), next.Address); err != nil {
+		if err := k.KeyOwners.Set(ctx, collections.Join(consumerID, ownerKey(keyAddress(key.ConsPubkey), key.From)), next.Address); err != nil {
 			return err
 		}
 	}
@@ -332,7 +332,7 @@ func (k *Keeper) evict(ctx sdk.Context, consumerID uint64, v types.Validator) (b
 		return false, err
 	}
 	for _, owned := range v.Keys {
-		if err := k.KeyOwners.Remove(ctx, collections.Join(consumerID, ownerKey(owned.ConsPubkey, owned.From))); err != nil {
+		if err := k.KeyOwners.Remove(ctx, collections.Join(consumerID, ownerKey(keyAddress(owned.ConsPubkey), owned.From))); err != nil {
 			return false, err
 		}
 	}

@@ -16,6 +16,8 @@ func RegisterLegacyAminoCodec(cdc *codec.LegacyAmino) {
 	legacy.RegisterAminoMsg(cdc, &MsgStake{}, "mesh/xs/MsgStake")
 	legacy.RegisterAminoMsg(cdc, &MsgUnstake{}, "mesh/xs/MsgUnstake")
 	legacy.RegisterAminoMsg(cdc, &MsgWithdrawRewards{}, "mesh/xs/MsgWithdrawRewards")
+	legacy.RegisterAminoMsg(cdc, &MsgSubmitDoubleVoting{}, "mesh/xs/MsgSubmitDoubleVoting")
+	legacy.RegisterAminoMsg(cdc, &MsgSubmitMisbehaviour{}, "mesh/xs/MsgSubmitMisbehaviour")
 	legacy.RegisterAminoMsg(cdc, &MsgUpdateParams{}, "mesh/xs/MsgUpdateParams")
 	cdc.RegisterConcrete(&Params{}, "mesh/xs/Params", nil)
 }
@@ -24,7 +26,8 @@ func RegisterLegacyAminoCodec(cdc *codec.LegacyAmino) {
 func RegisterInterfaces(registry cdctypes.InterfaceRegistry) {
 	registry.RegisterImplementations((*sdk.Msg)(nil),
 		&MsgRegisterConsumer{}, &MsgUpdateConsumer{}, &MsgUpdateAdmin{},
-		&MsgStake{}, &MsgUnstake{}, &MsgWithdrawRewards{}, &MsgUpdateParams{},
+		&MsgStake{}, &MsgUnstake{}, &MsgWithdrawRewards{},
+		&MsgSubmitDoubleVoting{}, &MsgSubmitMisbehaviour{}, &MsgUpdateParams{},
 	)
 	msgservice.RegisterMsgServiceDesc(registry, &_Msg_serviceDesc)
 }

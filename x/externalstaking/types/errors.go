@@ -33,4 +33,7 @@ var (
 	ErrPacketFailed           = errors.Register(ModuleName, 27, "packet could not be processed")
 	ErrInvalidGenesis         = errors.Register(ModuleName, 28, "invalid genesis")
 	ErrInvalidValidator       = errors.Register(ModuleName, 29, "invalid validator")
+	ErrAlreadySlashed         = errors.Register(ModuleName, 30, "validator was slashed already")
+	ErrClientRefused          = errors.Register(ModuleName, 31, "misbehaviour proves nothing to the light client")
+	ErrInvalidSlash           = errors.Register(ModuleName, 32, "invalid slash")
 )

@@ -65,13 +65,14 @@ type poolID struct {
 
 // poolSum is what the positions of a pool add up to.
 type poolSum struct {
-	bonded    math.Int
 	positions uint64
 	// live counts those with anything but rewards.
 	live uint64
-	// sent is true if a position has an operation in flight.
+	// sent is true if a position has an operation in flight whose outcome is open.
 	sent bool
-	// entitled holds the positions, to be compared with the pool's rewards and the consumer's totals.
+	// hit is true if a slash has reached any of them.
+	hit bool
+	// entitled holds the positions, to be compared with the pool and the consumer's totals.
 	entitled []Position
 	// lastBatch is the highest batch an unbonding entry names.
 	lastBatch uint64
@@ -101,9 +102,12 @@ func (c GenesisConsumer) validate(sums map[poolID]*poolSum) error {
 		seen[address] = true
 		id := poolID{c.Consumer.ID, address}
 		if sums[id] == nil {
-			sums[id] = &poolSum{bonded: math.ZeroInt()}
+			sums[id] = &poolSum{}
 		}
 		sums[id].validator, sums[id].known = v.Validator, true
+		if err := v.validateSlashes(c.Outbox.LastBatchID); err != nil {
+			return errorsmod.Wrapf(err, "validators[%d]", i)
+		}
 		if err := v.validate(c.Sync.Round, batchOf[address], *sums[id]); err != nil {
 			return errorsmod.Wrapf(err, "validators[%d]", i)
 		}
@@ -208,15 +212,18 @@ func (g GenesisValidator) validate(round, batch uint64, sum poolSum) error {
 		return errorsmod.Wrap(err, "validator")
 	}
 	p := g.Pool
-	if err := validateAmount(p.Bonded); err != nil {
-		return errorsmod.Wrap(err, "pool.bonded")
+	for _, f := range []struct {
+		name   string
+		amount math.Int
+	}{{"bonded", p.Bonded}, {"synced", p.Synced}, {"unsettled", p.Unsettled}} {
+		if err := validateAmount(f.amount); err != nil {
+			return errorsmod.Wrapf(err, "pool.%s", f.name)
+		}
 	}
-	if err := validateAmount(p.Synced); err != nil {
-		return errorsmod.Wrap(err, "pool.synced")
+	if err := g.validateBonded(sum); err != nil {
+		return err
 	}
 	switch {
-	case !p.Bonded.Equal(sum.bonded):
-		return errorsmod.Wrapf(ErrInconsistent, "pool.bonded: %s, the positions add up to %s", p.Bonded, sum.bonded)
 	case p.Positions != sum.positions:
 		return errorsmod.Wrapf(ErrInconsistent, "pool.positions: %d, there are %d", p.Positions, sum.positions)
 	case p.LivePositions != sum.live:

@@ -35,7 +35,7 @@ func (gs GenesisState) validatePositions() (map[poolID]*poolSum, error) {
 			places[place] = true
 		}
 		if sums[id] == nil {
-			sums[id] = &poolSum{bonded: math.ZeroInt()}
+			sums[id] = &poolSum{}
 		}
 		sums[id].add(p)
 	}
@@ -43,15 +43,16 @@ func (gs GenesisState) validatePositions() (map[poolID]*poolSum, error) {
 }
 
 func (s *poolSum) add(p GenesisPosition) {
-	s.bonded = s.bonded.Add(p.Position.Bonded)
 	s.positions++
 	if p.Position.Staked() || len(p.Unbonding.Entries) > 0 {
 		s.live++
 	}
-	s.sent = s.sent || p.Position.Sent()
+	s.sent = s.sent || (p.Position.Sent() && p.Outcome == nil)
 	s.entitled = append(s.entitled, p.Position)
+	s.hit = s.hit || p.Position.Hit
 	for _, e := range p.Unbonding.Entries {
 		s.lastBatch = max(s.lastBatch, e.BatchID)
+		s.hit = s.hit || e.Hit
 	}
 }
 
@@ -77,6 +78,9 @@ func (g GenesisPosition) validate() error {
 	}
 	if p.Queued() != (p.QueueSequence != 0) {
 		return errorsmod.Wrap(ErrInconsistent, "position.queue_sequence: must be set if and only if an operation is queued")
+	}
+	if g.Outcome != nil && !p.Sent() {
+		return errorsmod.Wrap(ErrInconsistent, "outcome: set although no operation is in flight")
 	}
 	if p.Empty() && len(g.Unbonding.Entries) == 0 {
 		return errorsmod.Wrap(ErrInconsistent, "position: nothing is in it")

@@ -47,6 +47,14 @@ var (
 	EvictablePrefix       = collections.NewPrefix(24)
 	ReadyPrefix           = collections.NewPrefix(25)
 	WakeUpsPrefix         = collections.NewPrefix(26)
+	StakersPrefix         = collections.NewPrefix(27)
+	SlashesPrefix         = collections.NewPrefix(28)
+	LastSlashesPrefix     = collections.NewPrefix(29)
+	UnbondedBatchesPrefix = collections.NewPrefix(30)
+	SweepsPrefix          = collections.NewPrefix(31)
+	SweepConsumerPrefix   = collections.NewPrefix(32)
+	OutcomesPrefix        = collections.NewPrefix(33)
+	OutcomeQueuePrefix    = collections.NewPrefix(34)
 )
 
 // RewardReceiver is the account a consumer sends its rewards to. It is derived and has no key, so only this module

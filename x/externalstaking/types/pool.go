@@ -9,7 +9,7 @@ import (
 
 // NewPool is the pool of a validator nobody has staked to.
 func NewPool() Pool {
-	return Pool{Bonded: math.ZeroInt(), Synced: math.ZeroInt()}
+	return Pool{Bonded: math.ZeroInt(), Synced: math.ZeroInt(), Unsettled: math.ZeroInt()}
 }
 
 // Empty is true if nothing is staked, counted or in flight. Something may still be held over.
@@ -28,7 +28,7 @@ func (p Pool) HeldOver() sdk.Coins {
 	return coins
 }
 
-// Credit adds a reward and distributes it if anything is bonded; otherwise it is held over.
+// Credit adds a reward and distributes it if that is possible; otherwise it is held over.
 func (p *Pool) Credit(denom string, amount math.Int) {
 	i := sort.Search(len(p.Rewards), func(i int) bool { return p.Rewards[i].Denom >= denom })
 	if i == len(p.Rewards) || p.Rewards[i].Denom != denom {
@@ -41,9 +41,24 @@ func (p *Pool) Credit(denom string, amount math.Int) {
 	p.Distribute()
 }
 
-// Distribute shares what is held over among the bonded stake; without any it stays.
+// Slash makes all that is bonded unsettled. From now on it is worth what the slash leaves of the sum; what is lost to
+// rounding in each position shows as they settle.
+func (p *Pool) Slash(fraction math.LegacyDec) {
+	p.Unsettled, p.Bonded = p.Bonded, Kept(p.Bonded, fraction)
+}
+
+// takeUnsettled takes stake of one position, as it was before the slash, out of what is unsettled. As two sums rounded
+// down are at most the sum of both rounded down, the pool is never worth less than its positions.
+func (p *Pool) takeUnsettled(amount math.Int, fraction math.LegacyDec) {
+	settled := p.Bonded.Sub(Kept(p.Unsettled, fraction))
+	p.Unsettled = p.Unsettled.Sub(amount)
+	p.Bonded = settled.Add(Kept(p.Unsettled, fraction))
+}
+
+// Distribute shares what is held over among the bonded stake. It stays while nothing is bonded, or while something is
+// unsettled: the rounding of positions that is still to come would take a part of it.
 func (p *Pool) Distribute() {
-	if !p.Bonded.IsPositive() {
+	if !p.Bonded.IsPositive() || p.Unsettled.IsPositive() {
 		return
 	}
 	for i := range p.Rewards {

@@ -32,6 +32,14 @@ func (o *Operation) Merge(other Operation) *Operation {
 	return &merged
 }
 
+// withAmount returns the operation with another amount, none if that is zero.
+func (o *Operation) withAmount(amount math.Int) *Operation {
+	if o == nil || amount.IsZero() {
+		return nil
+	}
+	return &Operation{Amount: amount, RequestedAt: o.RequestedAt}
+}
+
 // NewOperation is an operation requested at the given time.
 func NewOperation(amount math.Int, at time.Time) Operation {
 	return Operation{Amount: amount, RequestedAt: at}
@@ -88,6 +96,24 @@ func (p *Position) Commit(pool *Pool, delta math.Int) {
 	p.Bonded = p.Bonded.Add(delta)
 	pool.Bonded = pool.Bonded.Add(delta)
 	p.trimRewards()
+}
+
+// lowerUnsettled lowers bonded stake that a slash by fraction has not reached yet.
+func (p *Position) lowerUnsettled(pool *Pool, amount math.Int, fraction math.LegacyDec) {
+	p.bookRewards(*pool)
+	pool.takeUnsettled(amount, fraction)
+	p.Bonded = p.Bonded.Sub(amount)
+	p.trimRewards()
+	pool.Distribute()
+}
+
+// CommitSlashed makes amount of stake that was in flight at a slash by fraction bonded and returns what the slash takes of
+// it: what remains is rounded down.
+func (p *Position) CommitSlashed(pool *Pool, amount math.Int, fraction math.LegacyDec) (lost math.Int) {
+	kept := Kept(amount, fraction)
+	p.Commit(pool, kept)
+	p.Hit = true
+	return amount.Sub(kept)
 }
 
 // TakeRewards returns what is accrued and books it as paid.

@@ -1,6 +1,7 @@
 package types
 
 import (
+	"slices"
 	"sort"
 	"time"
 
@@ -10,21 +11,37 @@ import (
 // Add adds an entry in order of release and returns what it has become. Entries released at the same time merge. With
 // max entries there already, the new one joins the latest, and both are released at the later of the two times; joined
 // is then the former time of the latest.
+//
+// What a slash has reached and what it has not never merge, so that no stake escapes a later slash and none is hit
+// twice: one waits a nanosecond longer than the other, and beyond max there may be one entry more.
 func (u *Unbonding) Add(e UnbondingEntry, max uint32) (added UnbondingEntry, joined *time.Time) {
+	latest := -1
+	for i, other := range u.Entries {
+		if other.Hit != e.Hit {
+			continue
+		}
+		if other.ReleaseTime.Equal(e.ReleaseTime) {
+			u.Entries[i] = other.merge(e)
+			return u.Entries[i], nil
+		}
+		latest = i
+	}
+	if latest >= 0 && len(u.Entries) >= int(max) {
+		former := u.Entries[latest].ReleaseTime
+		e, joined = u.Entries[latest].merge(e), &former
+		u.Entries = slices.Delete(u.Entries, latest, latest+1)
+	}
+	return u.insert(e), joined
+}
+
+// insert puts an entry in its place, after any other that is released at the same time.
+func (u *Unbonding) insert(e UnbondingEntry) UnbondingEntry {
 	i := sort.Search(len(u.Entries), func(i int) bool { return !u.Entries[i].ReleaseTime.Before(e.ReleaseTime) })
-	if i < len(u.Entries) && u.Entries[i].ReleaseTime.Equal(e.ReleaseTime) {
-		u.Entries[i] = u.Entries[i].merge(e)
-		return u.Entries[i], nil
+	for ; i < len(u.Entries) && u.Entries[i].ReleaseTime.Equal(e.ReleaseTime); i++ {
+		e.ReleaseTime = e.ReleaseTime.Add(time.Nanosecond)
 	}
-	if n := len(u.Entries); n > 0 && n >= int(max) {
-		former := u.Entries[n-1].ReleaseTime
-		u.Entries[n-1] = u.Entries[n-1].merge(e)
-		return u.Entries[n-1], &former
-	}
-	u.Entries = append(u.Entries, UnbondingEntry{})
-	copy(u.Entries[i+1:], u.Entries[i:])
-	u.Entries[i] = e
-	return e, nil
+	u.Entries = slices.Insert(u.Entries, i, e)
+	return e
 }
 
 // TakeDue removes the entries whose release time is not after now.

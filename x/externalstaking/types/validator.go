@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"time"
 
+	"github.com/cometbft/cometbft/crypto/ed25519"
+	cmttypes "github.com/cometbft/cometbft/types"
 	clienttypes "github.com/cosmos/ibc-go/v8/modules/core/02-client/types"
 
 	"github.com/mesh-security/mesh/x/control"
@@ -57,6 +59,20 @@ func (v Validator) PresentKey() []byte {
 		return nil
 	}
 	return v.Keys[len(v.Keys)-1].ConsPubkey
+}
+
+// KeyFrom returns the key with a CometBFT address that v has from a height, if v still has it at another: its next key
+// ends it.
+func (v Validator) KeyFrom(address cmttypes.Address, from, at clienttypes.Height) (key []byte, found bool) {
+	for _, k := range v.Keys {
+		switch {
+		case k.From.EQ(from) && bytes.Equal(ed25519.PubKey(k.ConsPubkey).Address(), address):
+			key, found = k.ConsPubkey, true
+		case found && k.From.LTE(at):
+			return nil, false
+		}
+	}
+	return key, found
 }
 
 // HoldsKey tells whether no other validator may take key: it is v's present key and v is not removed.

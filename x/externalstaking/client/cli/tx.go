@@ -26,6 +26,7 @@ func NewTxCmd() *cobra.Command {
 	cmd.AddCommand(
 		newStakeCmd(), newUnstakeCmd(),
 		newRegisterConsumerCmd(), newUpdateConsumerCmd(), newUpdateAdminCmd(),
+		newSubmitDoubleVotingCmd(), newSubmitMisbehaviourCmd(),
 		newDraftUpdateParamsCmd(),
 	)
 	return cmd
