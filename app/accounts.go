@@ -31,7 +31,7 @@ func moduleAccounts() map[string][]string {
 		stakingtypes.NotBondedPoolName: {authtypes.Burner, authtypes.Staking},
 		govtypes.ModuleName:            {authtypes.Burner},
 		ibctransfertypes.ModuleName:    {authtypes.Minter, authtypes.Burner},
-		vaulttypes.ModuleName:          nil,
+		vaulttypes.ModuleName:          {authtypes.Burner},
 		virtualtypes.ModuleName:        {authtypes.Minter, authtypes.Burner},
 	}
 }
@@ -47,7 +47,7 @@ func BlockedAddresses() map[string]bool {
 }
 
 // checkReceivers refuses a block list that would strand rewards or virtual stake: x/bank and ICS20 must be able to pay
-// into the accounts rewards pass through, and x/staking into those that hold virtual stake.
+// into the accounts rewards pass through, and x/staking into those that hold virtual stake or the vault's local stake.
 func (k *Keepers) checkReceivers() error {
 	for id := uint64(1); id <= checkedIDs; id++ {
 		for _, receiver := range []struct {
@@ -57,6 +57,7 @@ func (k *Keepers) checkReceivers() error {
 			{"reward receiver of consumer", externaltypes.RewardReceiver(id)},
 			{"account of converter", convertertypes.ConverterAddress(id)},
 			{"virtual staking account of converter", virtualtypes.VirtualAccount(id)},
+			{"staking account of the vault for user", vaulttypes.StakingAccountAddress(sdk.Uint64ToBigEndian(id))},
 		} {
 			if k.BankKeeper.BlockedAddr(receiver.address) {
 				return fmt.Errorf("%s, the %s %d, is a blocked address: it must be able to receive coins, take it off the list",

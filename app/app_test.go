@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"cosmossdk.io/collections"
 	"cosmossdk.io/log"
 	"cosmossdk.io/math"
 	abci "github.com/cometbft/cometbft/abci/types"
@@ -18,6 +19,7 @@ import (
 	banktypes "github.com/cosmos/cosmos-sdk/x/bank/types"
 	distrtypes "github.com/cosmos/cosmos-sdk/x/distribution/types"
 	govtypes "github.com/cosmos/cosmos-sdk/x/gov/types"
+	govv1 "github.com/cosmos/cosmos-sdk/x/gov/types/v1"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -43,6 +45,7 @@ func TestRW07BlockedReceiversStopTheApp(t *testing.T) {
 		{"later reward receiver", externaltypes.RewardReceiver(7), "the reward receiver of consumer 7, is a blocked address"},
 		{"converter", convertertypes.ConverterAddress(1), "the account of converter 1, is a blocked address"},
 		{"virtual staking account", virtualtypes.VirtualAccount(2), "the virtual staking account of converter 2, is a blocked address"},
+		{"staking account of a user", vaulttypes.StakingAccountAddress(sdk.Uint64ToBigEndian(3)), "the staking account of the vault for user 3, is a blocked address"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			blocked := app.BlockedAddresses()
@@ -161,6 +164,26 @@ func TestZeroHeightExportLostTheRewardsOfVirtualStake(t *testing.T) {
 }
 
 // staked is a network with stake on the consumer, an unbonding entry, and rewards on the way.
+// The consumer's x/mint and x/gov are wired to the decorated x/staking: of 22 virtual stake, bonded with the first
+// validator, half has a vote, and inflation takes no notice of it, nor of the 14 that are unbonding.
+func TestMintAndGovSeeVirtualStakeForWhatItIs(t *testing.T) {
+	c := staked(t).Consumer
+	ctx, _ := c.Ctx().CacheContext()
+	total, err := c.App.StakingKeeper.StakingTokenSupply(ctx)
+	require.NoError(t, err)
+	native, err := c.App.MintKeeper.StakingTokenSupply(ctx)
+	require.NoError(t, err)
+	require.Equal(t, "36", total.Sub(native).String())
+
+	voter, err := sdk.ValAddressFromBech32(c.Validators[0].Address)
+	require.NoError(t, err)
+	v := govv1.NewVote(1, sdk.AccAddress(voter), govv1.NewNonSplitVoteOption(govv1.OptionYes), "")
+	require.NoError(t, c.App.GovKeeper.Votes.Set(ctx, collections.Join(uint64(1), sdk.AccAddress(voter)), v))
+	_, _, tally, err := c.App.GovKeeper.Tally(ctx, govv1.Proposal{Id: 1})
+	require.NoError(t, err)
+	require.Equal(t, "100000011", tally.YesCount)
+}
+
 func staked(t *testing.T) *twochain.Network {
 	t.Helper()
 	n := twochain.New(t, twochain.DefaultConfig())

@@ -5,6 +5,8 @@ import (
 
 	authkeeper "github.com/cosmos/cosmos-sdk/x/auth/keeper"
 	distrkeeper "github.com/cosmos/cosmos-sdk/x/distribution/keeper"
+	govtypes "github.com/cosmos/cosmos-sdk/x/gov/types"
+	minttypes "github.com/cosmos/cosmos-sdk/x/mint/types"
 	slashingkeeper "github.com/cosmos/cosmos-sdk/x/slashing/keeper"
 	stakingkeeper "github.com/cosmos/cosmos-sdk/x/staking/keeper"
 	capabilitykeeper "github.com/cosmos/ibc-go/modules/capability/keeper"
@@ -26,10 +28,12 @@ import (
 
 // What the mesh modules expect of others, and of each other, is what there is.
 var (
-	_ vaulttypes.AccountKeeper = authkeeper.AccountKeeper{}
-	_ vaulttypes.BankKeeper    = bankkeeper.BaseKeeper{}
-	_ vaulttypes.StakingKeeper = (*stakingkeeper.Keeper)(nil)
-	_ vaulttypes.LienHolder    = (*externalkeeper.Keeper)(nil)
+	_ vaulttypes.AccountKeeper      = authkeeper.AccountKeeper{}
+	_ vaulttypes.BankKeeper         = bankkeeper.BaseKeeper{}
+	_ vaulttypes.StakingKeeper      = (*stakingkeeper.Keeper)(nil)
+	_ vaulttypes.SlashingKeeper     = slashingkeeper.Keeper{}
+	_ vaulttypes.DistributionKeeper = distrkeeper.Keeper{}
+	_ vaulttypes.LienHolder         = (*externalkeeper.Keeper)(nil)
 
 	_ externaltypes.Vault              = vaultkeeper.Handle{}
 	_ externaltypes.AccountKeeper      = authkeeper.AccountKeeper{}
@@ -47,6 +51,14 @@ var (
 	_ virtualtypes.SlashingKeeper     = slashingkeeper.Keeper{}
 	_ virtualtypes.DistributionKeeper = distrkeeper.Keeper{}
 	_ virtualtypes.SourceHooks        = (*converterkeeper.Keeper)(nil)
+
+	// x/gov's view of x/staking can be decorated by both, in either order.
+	_ virtualtypes.GovStakingKeeper  = vaultkeeper.GovStaking{}
+	_ vaulttypes.GovStakingKeeper    = virtualkeeper.GovStaking{}
+	_ govtypes.StakingKeeper         = virtualkeeper.GovStaking{}
+	_ govtypes.StakingKeeper         = vaultkeeper.GovStaking{}
+	_ virtualtypes.MintStakingKeeper = (*stakingkeeper.Keeper)(nil)
+	_ minttypes.StakingKeeper        = virtualkeeper.MintStaking{}
 
 	_ convertertypes.VirtualStaking     = (*virtualkeeper.Keeper)(nil)
 	_ convertertypes.AccountKeeper      = authkeeper.AccountKeeper{}

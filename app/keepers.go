@@ -111,14 +111,15 @@ func newKeepers(app *App, appOpts servertypes.AppOptions, blocked map[string]boo
 		authcodec.NewBech32Codec(config.GetBech32ValidatorAddrPrefix()),
 		authcodec.NewBech32Codec(config.GetBech32ConsensusAddrPrefix()),
 	)
-	k.MintKeeper = mintkeeper.NewKeeper(
-		cdc, store(minttypes.StoreKey), k.StakingKeeper, k.AccountKeeper, k.BankKeeper, authtypes.FeeCollectorName, authority,
-	)
 	k.DistrKeeper = distrkeeper.NewKeeper(
 		cdc, store(distrtypes.StoreKey), k.AccountKeeper, k.BankKeeper, k.StakingKeeper, authtypes.FeeCollectorName, authority,
 	)
 	k.SlashingKeeper = slashingkeeper.NewKeeper(
 		cdc, app.encoding.Amino, store(slashingtypes.StoreKey), k.StakingKeeper, authority,
+	)
+	k.addStakes(app, authority)
+	k.MintKeeper = mintkeeper.NewKeeper(
+		cdc, store(minttypes.StoreKey), k.mintStaking(), k.AccountKeeper, k.BankKeeper, authtypes.FeeCollectorName, authority,
 	)
 	k.EvidenceKeeper = evidencekeeper.NewKeeper(
 		cdc, store(evidencetypes.StoreKey), k.StakingKeeper, k.SlashingKeeper, k.AccountKeeper.AddressCodec(),
@@ -139,7 +140,7 @@ func newKeepers(app *App, appOpts servertypes.AppOptions, blocked map[string]boo
 	)
 
 	k.GovKeeper = govkeeper.NewKeeper(
-		cdc, store(govtypes.StoreKey), k.AccountKeeper, k.BankKeeper, k.StakingKeeper, k.DistrKeeper,
+		cdc, store(govtypes.StoreKey), k.AccountKeeper, k.BankKeeper, k.govStaking(), k.DistrKeeper,
 		app.MsgServiceRouter(), govtypes.DefaultConfig(), authority,
 	)
 	// Only text proposals of the old kind; everything else is a message.
@@ -152,10 +153,10 @@ func newKeepers(app *App, appOpts servertypes.AppOptions, blocked map[string]boo
 	return k
 }
 
-// addHooks registers who hears of changes in x/staking: distribution and slashing keep their books on it, virtual
-// staking notes which validators to look at.
+// addHooks registers who hears of changes in x/staking: distribution and slashing keep their books on it, the vault puts
+// users of slashed validators on its sweep, virtual staking notes which validators to look at.
 func (k *Keepers) addHooks() {
 	k.StakingKeeper.SetHooks(stakingtypes.NewMultiStakingHooks(
-		k.DistrKeeper.Hooks(), k.SlashingKeeper.Hooks(), k.VirtualStakingKeeper.Hooks(),
+		k.DistrKeeper.Hooks(), k.SlashingKeeper.Hooks(), k.VaultKeeper.Hooks(), k.VirtualStakingKeeper.Hooks(),
 	))
 }

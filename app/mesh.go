@@ -5,6 +5,8 @@ import (
 
 	"github.com/cosmos/cosmos-sdk/runtime"
 	sdk "github.com/cosmos/cosmos-sdk/types"
+	govtypes "github.com/cosmos/cosmos-sdk/x/gov/types"
+	minttypes "github.com/cosmos/cosmos-sdk/x/mint/types"
 	capabilitykeeper "github.com/cosmos/ibc-go/modules/capability/keeper"
 
 	"github.com/mesh-security/mesh/internal/invariant"
@@ -29,13 +31,34 @@ type MeshKeepers struct {
 	ConverterKeeper       *converterkeeper.Keeper
 }
 
-// addProvider builds the provider's side: the vault, and cross-staking as one holder of liens in it.
-func (k *Keepers) addProvider(app *App, scoped capabilitykeeper.ScopedKeeper, authority string) {
+// addStakes builds the keepers that hold stake in x/staking for others: the vault for its users, virtual staking for
+// providers. x/mint and x/gov see x/staking through these, so they come first.
+func (k *Keepers) addStakes(app *App, authority string) {
 	cdc := app.encoding.Codec
 	k.VaultKeeper = vaultkeeper.NewKeeper(
 		cdc, runtime.NewKVStoreService(app.keys[vaulttypes.StoreKey]),
-		k.AccountKeeper, k.BankKeeper, k.StakingKeeper, authority,
+		k.AccountKeeper, k.BankKeeper, k.StakingKeeper, k.SlashingKeeper, k.DistrKeeper, authority,
 	)
+	k.VirtualStakingKeeper = virtualkeeper.NewKeeper(
+		cdc, runtime.NewKVStoreService(app.keys[virtualtypes.StoreKey]),
+		k.AccountKeeper, k.BankKeeper, k.StakingKeeper, k.SlashingKeeper, k.DistrKeeper, authority,
+	)
+}
+
+// mintStaking is x/staking for x/mint: inflation takes no notice of virtual stake.
+func (k *Keepers) mintStaking() minttypes.StakingKeeper {
+	return virtualkeeper.NewMintStaking(k.StakingKeeper, k.VirtualStakingKeeper)
+}
+
+// govStaking is x/staking for x/gov: virtual stake counts by the weight of its source, and what a voter stakes through the
+// vault is the voter's own. The order of the two does not matter.
+func (k *Keepers) govStaking() govtypes.StakingKeeper {
+	return vaultkeeper.NewGovStaking(virtualkeeper.NewGovStaking(k.StakingKeeper, k.VirtualStakingKeeper), k.VaultKeeper)
+}
+
+// addProvider completes the provider's side: cross-staking is one holder of liens in the vault.
+func (k *Keepers) addProvider(app *App, scoped capabilitykeeper.ScopedKeeper, authority string) {
+	cdc := app.encoding.Codec
 	k.ExternalStakingKeeper = externalkeeper.NewKeeper(
 		cdc, runtime.NewKVStoreService(app.keys[externaltypes.StoreKey]),
 		k.AccountKeeper, k.BankKeeper, k.DistrKeeper, k.IBCKeeper.ClientKeeper, k.IBCKeeper.ConnectionKeeper,
@@ -44,14 +67,10 @@ func (k *Keepers) addProvider(app *App, scoped capabilitykeeper.ScopedKeeper, au
 	k.ExternalStakingKeeper.SetVault(k.VaultKeeper.RegisterHolder(ExternalHolder, k.ExternalStakingKeeper))
 }
 
-// addConsumer builds the consumer's side: virtual staking, and the converter that says what it shall hold. Nobody may
-// send coins to the accounts that hold virtual stake.
+// addConsumer completes the consumer's side: the converter says what virtual staking shall hold. Nobody may send coins to
+// the accounts that hold virtual stake.
 func (k *Keepers) addConsumer(app *App, scoped capabilitykeeper.ScopedKeeper, authority string) {
 	cdc := app.encoding.Codec
-	k.VirtualStakingKeeper = virtualkeeper.NewKeeper(
-		cdc, runtime.NewKVStoreService(app.keys[virtualtypes.StoreKey]),
-		k.AccountKeeper, k.BankKeeper, k.StakingKeeper, k.SlashingKeeper, k.DistrKeeper, authority,
-	)
 	k.ConverterKeeper = converterkeeper.NewKeeper(
 		cdc, runtime.NewKVStoreService(app.keys[convertertypes.StoreKey]),
 		k.AccountKeeper, k.BankKeeper, k.StakingKeeper, k.DistrKeeper, k.IBCKeeper.ClientKeeper,

@@ -17,6 +17,8 @@ const (
 	discount      = "0.1"
 	slashFraction = "0.2"
 	maxCap        = 1_000_000_000
+	// governanceWeight 0: the provider secures the consumer and has no vote on it.
+	governanceWeight = "0"
 )
 
 func (st *story) twoChains() chapter {
@@ -313,7 +315,7 @@ func (st *story) validatorSync(ctx context.Context) (string, error) {
 
 func (st *story) authorise(ctx context.Context) (string, error) {
 	draft, err := run(ctx, st.consumer.meshd, "tx", "virtualstaking", "draft-set-max-cap", st.converterID, st.consumer.coin(maxCap),
-		"--title", "Authorise provider-1", "--deposit", st.consumer.coin(proposalDeposit), "--home", st.consumer.home())
+		governanceWeight, "--title", "Authorise provider-1", "--deposit", st.consumer.coin(proposalDeposit), "--home", st.consumer.home())
 	if err != nil {
 		return "", err
 	}
