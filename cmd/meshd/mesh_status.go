@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 
@@ -73,23 +72,31 @@ type node struct {
 	Height  int64
 }
 
-func dial(cmd *cobra.Command, clientCtx client.Context, flag string) (node, error) {
+// connect prepares for questions to the node a flag names. None takes longer than rpcTimeout.
+func connect(cmd *cobra.Command, flag string) (*rpchttp.HTTP, error) {
 	address, err := cmd.Flags().GetString(flag)
+	if err != nil {
+		return nil, err
+	}
+	rpc, err := rpchttp.NewWithTimeout(address, "/websocket", uint(rpcTimeout.Seconds()))
+	if err != nil {
+		return nil, fmt.Errorf("--%s %s: %w", flag, address, err)
+	}
+	return rpc, nil
+}
+
+// dial connects to the node a flag names, and asks it which chain it is of.
+func dial(cmd *cobra.Command, clientCtx client.Context, flag string) (node, error) {
+	rpc, err := connect(cmd, flag)
 	if err != nil {
 		return node{}, err
 	}
-	rpc, err := rpchttp.New(address, "/websocket")
+	status, err := rpc.Status(cmd.Context())
 	if err != nil {
-		return node{}, fmt.Errorf("--%s %s: %w", flag, address, err)
-	}
-	ctx, cancel := context.WithTimeout(cmd.Context(), rpcTimeout)
-	defer cancel()
-	status, err := rpc.Status(ctx)
-	if err != nil {
-		return node{}, fmt.Errorf("--%s %s does not answer: %w", flag, address, err)
+		return node{}, fmt.Errorf("--%s %s does not answer: %w", flag, rpc.Remote(), err)
 	}
 	return node{
-		Context: clientCtx.WithClient(rpc).WithGRPCClient(nil).WithNodeURI(address),
+		Context: clientCtx.WithClient(rpc).WithGRPCClient(nil).WithNodeURI(rpc.Remote()),
 		ChainID: status.NodeInfo.Network,
 		Height:  status.SyncInfo.LatestBlockHeight,
 	}, nil

@@ -88,6 +88,7 @@ func newRootCmd(prefix string) *cobra.Command {
 		queryCmd(),
 		inspectCmd(),
 		meshStatusCmd(),
+		observeCmd(),
 	)
 	autoCLI := autoCLIOptions(template, clientCtx)
 	if err := autoCLI.EnhanceRootCommand(root); err != nil {
