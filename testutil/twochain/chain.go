@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand"
 	"testing"
+	"time"
 
 	errorsmod "cosmossdk.io/errors"
 	"cosmossdk.io/log"
@@ -78,9 +79,10 @@ type Chain struct {
 	// queue holds the transactions of the next block, queued counts them by signer.
 	queue  [][]byte
 	queued map[string]uint64
-	// lastVals signed the last block; history is who signs the block after each height.
+	// lastVals signed the last block; history is who signs the block after each height, times are those of the blocks.
 	lastVals     *cmttypes.ValidatorSet
 	history      map[int64]*cmttypes.ValidatorSet
+	times        map[int64]time.Time
 	misbehaviour []abci.Misbehavior
 	packets      []*Packet
 	counterparty *Chain
@@ -101,6 +103,7 @@ func newChain(t testing.TB, coord *ibctesting.Coordinator, cfg ChainConfig) *Cha
 		cfg:     cfg,
 		queued:  make(map[string]uint64),
 		history: make(map[int64]*cmttypes.ValidatorSet),
+		times:   make(map[int64]time.Time),
 	}
 	for i := range cfg.Users {
 		c.Users = append(c.Users, newAccount(fmt.Sprintf("%s/user/%d", cfg.ChainID, i)))
@@ -116,6 +119,7 @@ func newChain(t testing.TB, coord *ibctesting.Coordinator, cfg ChainConfig) *Cha
 	require.NoError(t, c.initChain(coord.CurrentTime))
 
 	vals := cmttypes.NewValidatorSet(set)
+	c.history[0] = vals
 	node := &node{App: c.App, chain: c}
 	c.TestChain = &ibctesting.TestChain{
 		TB:            t,
@@ -183,6 +187,12 @@ func (c *Chain) Blocks(n int) {
 
 // Queue signs a transaction for the next block.
 func (c *Chain) Queue(signer Account, msgs ...sdk.Msg) {
+	c.queue = append(c.queue, c.sign(signer, msgs...))
+	c.queued[signer.String()]++
+}
+
+// sign encodes a transaction that comes after those that the signer has queued.
+func (c *Chain) sign(signer Account, msgs ...sdk.Msg) []byte {
 	acc := c.App.AccountKeeper.GetAccount(c.Ctx(), signer.Address)
 	require.NotNil(c.TB, acc, "the signer has no account on %s", c.ChainID)
 	tx, err := simtestutil.GenSignedMockTx(
@@ -192,8 +202,13 @@ func (c *Chain) Queue(signer Account, msgs ...sdk.Msg) {
 	require.NoError(c.TB, err)
 	bz, err := c.TxConfig.TxEncoder()(tx)
 	require.NoError(c.TB, err)
-	c.queue = append(c.queue, bz)
-	c.queued[signer.String()]++
+	return bz
+}
+
+// Simulate executes a transaction on a copy of the last committed state and returns the gas it used.
+func (c *Chain) Simulate(signer Account, msgs ...sdk.Msg) (uint64, error) {
+	gas, _, err := c.App.Simulate(c.sign(signer, msgs...))
+	return gas.GasUsed, err
 }
 
 // Deliver makes a block with one transaction, after what was queued before. A refused transaction returns its

@@ -17,9 +17,11 @@ type Config struct {
 	// SlashFraction and UnbondingPeriod of the registration; the latter is the consumer's unbonding time unless set.
 	SlashFraction   math.LegacyDec
 	UnbondingPeriod time.Duration
-	// Discount and Price (consumer per provider base unit) of the converter, MaxCap of its virtual stake.
-	Discount, Price math.LegacyDec
-	MaxCap          math.Int
+	// Discount and Price (consumer per provider base unit) of the converter, MaxCap and GovernanceWeight of its virtual
+	// stake.
+	Discount, Price  math.LegacyDec
+	MaxCap           math.Int
+	GovernanceWeight math.LegacyDec
 }
 
 // ChainConfig describes one chain.
@@ -54,10 +56,11 @@ func DefaultConfig() Config {
 	}
 	cfg := Config{
 		Provider: chain, Consumer: chain,
-		SlashFraction: math.LegacyNewDecWithPrec(2, 1),
-		Discount:      math.LegacyNewDecWithPrec(1, 1),
-		Price:         math.LegacyNewDecWithPrec(5, 1),
-		MaxCap:        math.NewInt(1_000_000_000),
+		SlashFraction:    math.LegacyNewDecWithPrec(2, 1),
+		Discount:         math.LegacyNewDecWithPrec(1, 1),
+		Price:            math.LegacyNewDecWithPrec(5, 1),
+		MaxCap:           math.NewInt(1_000_000_000),
+		GovernanceWeight: math.LegacyNewDecWithPrec(5, 1),
 	}
 	cfg.Provider.ChainID, cfg.Provider.Denom = "provider-1", "uprov"
 	cfg.Consumer.ChainID, cfg.Consumer.Denom = "consumer-1", "ucons"

@@ -46,6 +46,10 @@
 //
 // # Faults
 //
-// SetDown stops a validator from signing, DoubleSign reports a duplicate vote of it to its own chain, Unjail brings it
-// back.
+// SetDown stops a validator from signing, DoubleSign and DoubleSignAt report a duplicate vote of it to its own chain, Unjail
+// brings it back. DoubleVote is a duplicate vote as other chains want to see it, Attack a light-client attack on the other
+// chain's client, both really signed.
+//
+// AddConsumer registers the consumer chain once more: a provider with several consumers. Reverse registers the provider with
+// its consumer: two chains that secure each other.
 package twochain

@@ -42,7 +42,7 @@ func (n *node) FinalizeBlock(req *abci.RequestFinalizeBlock) (*abci.ResponseFina
 		return nil, err
 	}
 	c.queue, c.queued, c.misbehaviour = nil, make(map[string]uint64), nil
-	c.lastVals, c.history[req.Height] = c.Vals.Copy(), c.NextVals.Copy()
+	c.lastVals, c.history[req.Height], c.times[req.Height] = c.Vals.Copy(), c.NextVals.Copy(), req.Time
 	c.Last = res
 	c.hashes = append(c.hashes, res.AppHash)
 	c.follow(blockEvents(res))

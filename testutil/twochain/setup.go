@@ -17,6 +17,41 @@ func (n *Network) Setup() {
 	n.Helper()
 	n.Connect()
 	n.OpenTransfer()
+	n.register()
+}
+
+// AddConsumer registers the consumer chain once more, over the same connection: with another converter, another control
+// channel, and virtual stake of its own. changes are to the configuration, as far as it is about a registration. What comes
+// back is the network of that registration; both move on together.
+func (n *Network) AddConsumer(changes ...func(*Config)) *Network {
+	n.Helper()
+	other := *n
+	for _, change := range changes {
+		change(&other.cfg)
+	}
+	other.register()
+	return &other
+}
+
+// Reverse registers the provider as a consumer of its consumer, over the same connection: each chain is both then.
+// The provider needs a total max cap for that. What comes back is the network of that registration, with the
+// chains' parts swapped.
+func (n *Network) Reverse() *Network {
+	n.Helper()
+	swapped := func(path *ibctesting.Path) *ibctesting.Path {
+		return &ibctesting.Path{EndpointA: path.EndpointB, EndpointB: path.EndpointA}
+	}
+	other := *n
+	other.Provider, other.Consumer = n.Consumer, n.Provider
+	other.cfg.Provider, other.cfg.Consumer = n.cfg.Consumer, n.cfg.Provider
+	other.Connection, other.Transfer = swapped(n.Connection), swapped(n.Transfer)
+	other.register()
+	return &other
+}
+
+// register is all of Setup that is about one registration.
+func (n *Network) register() {
+	n.Helper()
 	n.CreateConverter()
 	n.RegisterConsumer()
 	n.AllowCounterparty()
@@ -154,9 +189,10 @@ func (n *Network) SetPrice() {
 func (n *Network) SetMaxCap() {
 	n.Helper()
 	require.NoError(n, n.Consumer.Execute(&virtualtypes.MsgSetMaxCap{
-		Authority:   Authority(),
-		ConverterID: n.ConverterID,
-		MaxCap:      sdk.NewCoin(n.Consumer.Denom, n.cfg.MaxCap),
+		Authority:        Authority(),
+		ConverterID:      n.ConverterID,
+		MaxCap:           sdk.NewCoin(n.Consumer.Denom, n.cfg.MaxCap),
+		GovernanceWeight: &n.cfg.GovernanceWeight,
 	}))
 }
 
