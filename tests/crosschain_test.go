@@ -54,12 +54,15 @@ func (b backing) total() math.Int {
 	return b.bonded
 }
 
-// limit is the most that may be counted at this instant: committed stake, stake in flight, and stake that left without a
-// packet while the consumer has not been told.
+// limit is the most that may be counted at this instant: committed stake, stake in flight at its sent amount, and stake that
+// left without a packet while the consumer has not been told.
 func (b backing) limit() math.Int {
 	limit := b.bonded.Add(b.sentStake)
-	if b.reducing && b.synced.GT(limit) {
-		return b.synced
+	if b.sent != nil {
+		limit = math.MaxInt(limit, *b.sent)
+	}
+	if b.reducing {
+		limit = math.MaxInt(limit, b.synced)
 	}
 	return limit
 }

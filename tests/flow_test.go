@@ -61,13 +61,11 @@ func (f *flow) run(t *testing.T, step flowStep) {
 	switch {
 	case is(`deposit \d+$`):
 		err = f.deposit(f.user, amount())
-	case is(`stake-local`):
-		return
+	case is(`stake-local \d+$`):
+		err = f.stakeLocal(f.user, f.home(0), amount())
 	case is(`stake \d+ on an unknown validator$`):
 		err = f.stake(f.user, "consvaloper1nobody", amount())
 		require.ErrorIs(t, err, externalstakingtypes.ErrUnknownValidator)
-		// Without local stake everything is free here.
-		step.Want["free"] = "100000000"
 	case is(`stake \d+ on validator 1, relay$`):
 		err = f.stake(f.user, validator, amount())
 		require.NoError(t, f.Relay())

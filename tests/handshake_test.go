@@ -141,7 +141,7 @@ func TestHS04OnlyTheFirstOfSeveralHandshakesIsBound(t *testing.T) {
 
 	w.Control = winner
 	w.SetPrice()
-	require.NoError(t, w.setMaxCap(w.Config().MaxCap))
+	require.NoError(t, w.setMaxCap(w.Config().MaxCap, w.Config().GovernanceWeight))
 	require.NoError(t, w.Relay())
 	require.Equal(t, winner.EndpointA.ChannelID, w.consumerInfo().Consumer.ChannelID)
 	w.staked(t, w.Provider.Users[1], w.validator(0), 1_000)

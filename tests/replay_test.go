@@ -3,6 +3,7 @@ package tests
 import (
 	"testing"
 
+	govv1 "github.com/cosmos/cosmos-sdk/x/gov/types/v1"
 	"github.com/stretchr/testify/require"
 
 	"github.com/mesh-security/mesh/testutil/twochain"
@@ -19,7 +20,16 @@ func TestEP06ReplicasAgreeOnEveryHash(t *testing.T) {
 		}
 	}
 	w.Provider.NextBlock()
+	for i, user := range users {
+		require.NoError(t, w.stakeLocal(user, w.home(1), 800_000))
+		require.NoError(t, w.unstakeLocal(user, w.home(1), int64(50_000*(i+1))))
+		require.NoError(t, w.restakeLocal(user, w.home(1), w.home(2), int64(100_000*(i+1))))
+	}
+	proposal := propose(w.Provider)
+	require.NoError(t, vote(w.Provider, users[0], proposal, govv1.OptionYes))
 	w.earn(t)
+	w.homeFails(w.Provider.Validators[1])
+	w.homeDoubleSigns(w.Provider.Validators[2])
 	w.Consumer.SetDown(w.Consumer.Validators[1], true)
 	w.Consumer.Blocks(14)
 	w.Consumer.SetDown(w.Consumer.Validators[1], false)
@@ -39,7 +49,9 @@ func TestEP06ReplicasAgreeOnEveryHash(t *testing.T) {
 	w.earn(t)
 	for _, user := range users {
 		require.NoError(t, w.withdrawRewards(user, ""))
+		require.NoError(t, w.withdrawLocalRewards(user))
 	}
+	require.NoError(t, w.submit(w.doubleVote(w.Consumer.Validators[3])))
 	require.NoError(t, w.Advance(22*day))
 	w.earn(t)
 	require.NoError(t, w.check())

@@ -35,28 +35,42 @@ func BenchmarkEmptyBlock(b *testing.B) {
 // BenchmarkStake: the first stake of a new user, and one more of a user whose earlier ones are all bonded.
 func BenchmarkStake(b *testing.B) {
 	w := newWorld(b, 4, longEpoch)
-	benchmarkUserTx(b, w, func(user twochain.Account) sdk.Msg { return w.stake(user, w.validator(0), 1_000) })
+	benchmarkUserTx(b, w, w.newUser, func(user twochain.Account) sdk.Msg { return w.stake(user, w.validator(0), 1_000) })
+}
+
+// BenchmarkStakeWithLocalStake is BenchmarkStake of users who stake locally too, which has to be settled.
+func BenchmarkStakeWithLocalStake(b *testing.B) {
+	w := newWorld(b, 4, longEpoch)
+	benchmarkUserTx(b, w, w.newLocalStaker, func(user twochain.Account) sdk.Msg { return w.stake(user, w.validator(0), 1_000) })
+}
+
+// BenchmarkStakeLocal is staking at home through the vault.
+func BenchmarkStakeLocal(b *testing.B) {
+	w := newWorld(b, 4, longEpoch)
+	benchmarkUserTx(b, w, w.newUser, func(user twochain.Account) sdk.Msg {
+		return stakeLocal(w.Provider, user, w.Provider.Validators[0], 1_000)
+	})
 }
 
 // BenchmarkDelegate is x/staking's message on the same chain, for comparison.
 func BenchmarkDelegate(b *testing.B) {
 	w := newWorld(b, 4, longEpoch)
-	benchmarkUserTx(b, w, func(user twochain.Account) sdk.Msg {
-		return w.delegate(user, w.Provider.Validators[0].Address, 1_000)
+	benchmarkUserTx(b, w, w.newUser, func(user twochain.Account) sdk.Msg {
+		return delegate(w.Provider, user, w.Provider.Validators[0], 1_000)
 	})
 }
 
-func benchmarkUserTx(b *testing.B, w *world, msg func(twochain.Account) sdk.Msg) {
+func benchmarkUserTx(b *testing.B, w *world, newUser func() twochain.Account, msg func(twochain.Account) sdk.Msg) {
 	send := func(b *testing.B, user twochain.Account) (gas uint64) {
 		w.relay()
 		timed(b, w.Provider, func() { gas = deliver(b, w.Provider, user, msg(user)) })
 		return gas
 	}
 	b.Run("first", func(b *testing.B) {
-		run(b, func(b *testing.B) uint64 { return send(b, w.newUser()) })
+		run(b, func(b *testing.B) uint64 { return send(b, newUser()) })
 	})
 	b.Run("later", func(b *testing.B) {
-		user := w.newUser()
+		user := newUser()
 		deliver(b, w.Provider, user, msg(user))
 		run(b, func(b *testing.B) uint64 { return send(b, user) })
 	})
@@ -95,13 +109,13 @@ func BenchmarkReceiveStakeSync(b *testing.B) {
 func BenchmarkAck(b *testing.B) {
 	for _, n := range []int{1, 100} {
 		w := newWorld(b, 4, longEpoch)
-		users := w.newUsers(n)
+		users := w.newUsers(w.Provider, n)
 		b.Run(fmt.Sprintf("operations=%d", n), func(b *testing.B) {
 			run(b, func(b *testing.B) (gas uint64) {
 				for _, user := range users {
 					w.Provider.Queue(user, w.stake(user, w.validator(0), 1_000))
 				}
-				w.block()
+				w.block(w.Provider)
 				p := only(b, w.Provider.Unreceived())
 				require.NoError(b, w.Receive(w.Provider, p))
 				msg := w.acknowledge(w.Provider, w.Consumer, p)

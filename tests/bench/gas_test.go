@@ -15,7 +15,7 @@ import (
 )
 
 // TestStakeCostsNoMoreGasThanDelegate compares whole transactions on one chain: lending security to another chain is not
-// dearer than ordinary staking at home.
+// dearer than ordinary staking at home, for users who stake at home through the vault as well.
 func TestStakeCostsNoMoreGasThanDelegate(t *testing.T) {
 	w := newWorld(t, 4, longEpoch)
 	send := func(user twochain.Account, msg sdk.Msg) uint64 {
@@ -23,7 +23,7 @@ func TestStakeCostsNoMoreGasThanDelegate(t *testing.T) {
 		w.relay()
 		return gas
 	}
-	staker, delegator := w.newUser(), w.newUser()
+	staker, local, delegator := w.newUser(), w.newLocalStaker(), w.newUser()
 	for _, tc := range []struct {
 		name      string
 		validator int
@@ -33,9 +33,11 @@ func TestStakeCostsNoMoreGasThanDelegate(t *testing.T) {
 		{"first on another validator", 1},
 	} {
 		stake := send(staker, w.stake(staker, w.validator(tc.validator), 1_000))
-		delegate := send(delegator, w.delegate(delegator, w.Provider.Validators[tc.validator].Address, 1_000))
-		t.Logf("%s: stake %d gas, delegate %d", tc.name, stake, delegate)
+		withLocal := send(local, w.stake(local, w.validator(tc.validator), 1_000))
+		delegate := send(delegator, delegate(w.Provider, delegator, w.Provider.Validators[tc.validator], 1_000))
+		t.Logf("%s: stake %d gas, with local stake %d, delegate %d", tc.name, stake, withLocal, delegate)
 		require.LessOrEqual(t, stake, delegate, tc.name)
+		require.LessOrEqual(t, withLocal, delegate, tc.name)
 	}
 }
 
@@ -48,7 +50,7 @@ func TestAckOfFullPacketFitsHalfABlock(t *testing.T) {
 	params := externaltypes.DefaultParams()
 	entries, operations := int(params.MaxEntriesPerPacket), int(params.MaxOpsPerPacket)
 	w := newWorld(t, entries, longEpoch)
-	users := w.newUsers(operations)
+	users := w.newUsers(w.Provider, operations)
 	validator := func(i int) string { return w.validator(i % entries) }
 	unstake := func(i int) sdk.Msg { return w.unstake(users[i], validator(i), 10) }
 
@@ -63,7 +65,7 @@ func TestAckOfFullPacketFitsHalfABlock(t *testing.T) {
 			for i, user := range users {
 				w.fillUnbonding(user, validator(i), int(params.MaxEntriesPerPosition)-1)
 			}
-			w.block()
+			w.block(w.Provider)
 		}},
 	} {
 		if tc.prepare != nil {
@@ -72,7 +74,7 @@ func TestAckOfFullPacketFitsHalfABlock(t *testing.T) {
 		for i := range users {
 			w.Provider.Queue(users[i], tc.msg(i))
 		}
-		w.block()
+		w.block(w.Provider)
 		p := only(t, w.Provider.Unreceived())
 		sent := twochain.Events[externaltypes.EventBatchSent](w.Provider.LastEvents())
 		require.Len(t, sent, 1)

@@ -62,31 +62,40 @@ func newWorld(tb testing.TB, validators int, epochLength int64) *world {
 }
 
 // newUser is a provider account that has signed before and has collateral and coins of the same amount.
-func (w *world) newUser() twochain.Account { return w.newUsers(1)[0] }
+func (w *world) newUser() twochain.Account { return w.newUsers(w.Provider, 1)[0] }
 
-func (w *world) newUsers(n int) []twochain.Account {
+// newUsers are newUser on any chain.
+func (w *world) newUsers(c *twochain.Chain, n int) []twochain.Account {
 	w.Helper()
 	users := make([]twochain.Account, n)
 	for i := range users {
 		w.made++
 		key := secp256k1.GenPrivKeyFromSecret(fmt.Appendf(nil, "bench/%d", w.made))
 		users[i] = twochain.Account{Key: key, Address: sdk.AccAddress(key.PubKey().Address())}
-		payer := w.Provider.Users[1]
-		w.Provider.Queue(payer, banktypes.NewMsgSend(payer.Address, users[i].Address, sdk.NewCoins(w.Provider.Coin(2*collateral))))
+		payer := c.Users[1+w.made%(len(c.Users)-1)]
+		c.Queue(payer, banktypes.NewMsgSend(payer.Address, users[i].Address, sdk.NewCoins(c.Coin(2*collateral))))
 	}
-	w.block()
+	w.block(c)
 	for _, user := range users {
-		w.Provider.Queue(user, &vaulttypes.MsgDeposit{User: user.String(), Amount: w.Provider.Coin(collateral)})
+		c.Queue(user, &vaulttypes.MsgDeposit{User: user.String(), Amount: c.Coin(collateral)})
 	}
-	w.block()
+	w.block(c)
 	return users
 }
 
-// block executes what is queued on the provider.
-func (w *world) block() {
+// newLocalStaker is a newUser who stakes half of the collateral at home.
+func (w *world) newLocalStaker() twochain.Account {
 	w.Helper()
-	w.Provider.NextBlock()
-	for _, err := range w.Provider.Results() {
+	user := w.newUser()
+	deliver(w, w.Provider, user, stakeLocal(w.Provider, user, w.Provider.Validators[0], collateral/2))
+	return user
+}
+
+// block executes what is queued on a chain.
+func (w *world) block(c *twochain.Chain) {
+	w.Helper()
+	c.NextBlock()
+	for _, err := range c.Results() {
 		require.NoError(w, err)
 	}
 }
@@ -106,9 +115,14 @@ func (w *world) unstake(user twochain.Account, validator string, amount int64) s
 	}
 }
 
-// delegate is x/staking's own message on the provider.
-func (w *world) delegate(user twochain.Account, validator string, amount int64) sdk.Msg {
-	return stakingtypes.NewMsgDelegate(user.String(), validator, w.Provider.Coin(amount))
+// stakeLocal stakes collateral on the chain itself.
+func stakeLocal(c *twochain.Chain, user twochain.Account, validator *twochain.Validator, amount int64) sdk.Msg {
+	return &vaulttypes.MsgStakeLocal{User: user.String(), Validator: validator.Address, Amount: c.Coin(amount)}
+}
+
+// delegate is x/staking's own message.
+func delegate(c *twochain.Chain, user twochain.Account, validator *twochain.Validator, amount int64) sdk.Msg {
+	return stakingtypes.NewMsgDelegate(user.String(), validator.Address, c.Coin(amount))
 }
 
 // relay moves all packets and acks.
@@ -126,11 +140,11 @@ func (w *world) stakeEverywhere(users []twochain.Account, amount int64) {
 	for i := range w.Consumer.Validators {
 		w.Provider.Queue(users[i/perUser], w.stake(users[i/perUser], w.validator(i), amount))
 	}
-	w.block()
+	w.block(w.Provider)
 }
 
 // spread returns users for stakeEverywhere.
 func (w *world) spread() []twochain.Account {
 	w.Helper()
-	return w.newUsers((len(w.Consumer.Validators) + perUser - 1) / perUser)
+	return w.newUsers(w.Provider, (len(w.Consumer.Validators)+perUser-1)/perUser)
 }

@@ -16,7 +16,8 @@ var stateCode = []string{"./x/...", "./internal/..."}
 
 // clientOnly packages run in the command line and never inside a block.
 func clientOnly(importPath string) bool {
-	return strings.Contains(importPath, "/client/") || strings.HasSuffix(importPath, "/internal/draft")
+	return strings.Contains(importPath, "/client/") ||
+		strings.HasSuffix(importPath, "/internal/draft") || strings.HasSuffix(importPath, "/internal/observer")
 }
 
 func moduleRoot(t *testing.T) string {
