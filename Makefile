@@ -46,6 +46,18 @@ BENCH_PACKAGES = $(sort $(dir $(shell grep -rl --include='*_test.go' '^func Benc
 bench: ## benchmarks with ns/op and gas/op
 	go test -timeout $(TEST_TIMEOUT) -run '^$$' -bench . -benchtime $(BENCH_TIME) $(BENCH_PACKAGES)
 
+# Go fuzzes one target of one package at a time. What a target finds is kept in its package's testdata/fuzz.
+FUZZ_TIME ?= 30s
+FUZZ_DIRS = ./app ./cmd ./internal ./tests ./x
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZ_TIME (30s)
+	@set -eo pipefail; grep -ro --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' $(FUZZ_DIRS) | sed 's/:func /:/' | sort | \
+	while IFS=: read -r file target; do \
+		echo "$$target ($$(dirname $$file))"; \
+		go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZ_TIME) -fuzzminimizetime 10x "$$(dirname $$file)" </dev/null; \
+	done
+
 .PHONY: lint
 lint: $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION) ## go vet and golangci-lint
 	$< run ./...
