@@ -36,7 +36,10 @@ func TestSL14RestoreLimitsVectors(t *testing.T) {
 			for _, l := range tc.Liens {
 				liens = append(liens, types.Lien{Holder: l.Holder, Amount: l.Amount, SlashFraction: l.SlashFraction})
 			}
-			for i, restored := range types.RestoreLimits(tc.Collateral, liens) {
+			require.Len(t, tc.Want, len(liens))
+			all := types.RestoreLimits(tc.Collateral, liens)
+			require.Len(t, all, len(liens))
+			for i, restored := range all {
 				require.Equal(t, tc.Want[i].String(), restored.Amount.String(), restored.Holder)
 			}
 		})
