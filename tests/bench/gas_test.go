@@ -41,6 +41,27 @@ func TestStakeCostsNoMoreGasThanDelegate(t *testing.T) {
 	}
 }
 
+// TestStakeLocalSettlesOnce: staking through the vault is not much dearer than x/staking's own message. The user is settled
+// before, but not once more after, and the coins move once.
+func TestStakeLocalSettlesOnce(t *testing.T) {
+	w := newWorld(t, 4, longEpoch)
+	through, past := w.newUser(), w.newUser()
+	validator := w.Provider.Validators[0]
+	for _, tc := range []struct {
+		name string
+		// more than MsgDelegate, in percent: the first one also makes the staking account.
+		more uint64
+	}{
+		{"first", 50},
+		{"later", 25},
+	} {
+		local := deliver(t, w.Provider, through, stakeLocal(w.Provider, through, validator, 1_000))
+		direct := deliver(t, w.Provider, past, delegate(w.Provider, past, validator, 1_000))
+		t.Logf("%s: stake-local %d gas, delegate %d", tc.name, local, direct)
+		require.LessOrEqual(t, local, direct*(100+tc.more)/100, tc.name)
+	}
+}
+
 // halfBlock is half of the block gas that the bounds on packets were chosen for: docs/params.md.
 const halfBlock = 100_000_000 / 2
 

@@ -98,10 +98,7 @@ func (k *Keeper) pieces(ctx context.Context, l *ledger) ([]piece, error) {
 // delegationPiece takes from a delegation: x/staking gives up the shares, and what they were worth is taken from the pool
 // that the validator's stake is in. The status was read before, because with the last share the validator may be gone.
 func (k *Keeper) delegationPiece(l *ledger, d holding) piece {
-	pool := stakingtypes.NotBondedPoolName
-	if d.validator.IsBonded() {
-		pool = stakingtypes.BondedPoolName
-	}
+	pool := poolOf(d.validator)
 	return piece{name: d.validator.GetOperator(), worth: d.tokens(), take: func(ctx sdk.Context, amount math.Int) error {
 		shares := types.SharesFor(d.validator, d.shares, amount)
 		returned, err := k.staking.Unbond(withActing(ctx), types.StakingAccountAddress(l.user), d.address, shares)

@@ -30,7 +30,7 @@ func (k *Keeper) DepositDelegation(ctx context.Context, user sdk.AccAddress, val
 	if err != nil {
 		return math.Int{}, types.Account{}, err
 	}
-	if err := k.checkNoDebt(ctx, user); err != nil {
+	if err := l.checkNoDebt(); err != nil {
 		return math.Int{}, types.Account{}, err
 	}
 	own, err := k.holding(ctx, user, validator)
@@ -42,7 +42,11 @@ func (k *Keeper) DepositDelegation(ctx context.Context, user sdk.AccAddress, val
 	}
 	account := types.StakingAccountAddress(user)
 	moved, err = k.move(ctx, own, user, account, amount.Amount, func(returned math.Int) error {
-		return k.delegate(ctx, user, validator, returned, own.validator.GetStatus())
+		to, err := k.stakeable(ctx, validator)
+		if err != nil {
+			return err
+		}
+		return k.delegate(ctx, user, validator, to, returned)
 	})
 	if err != nil {
 		return math.Int{}, types.Account{}, err
@@ -57,7 +61,8 @@ func (k *Keeper) DepositDelegation(ctx context.Context, user sdk.AccAddress, val
 	if err := k.addLocalLien(ctx, l, moved); err != nil {
 		return math.Int{}, types.Account{}, err
 	}
-	if after, _, err = k.settledAccount(ctx, user); err != nil {
+	// What came in is what is booked, so there is nothing to settle.
+	if after, _, err = k.account(ctx, l); err != nil {
 		return math.Int{}, types.Account{}, err
 	}
 	telemetry.IncrCounter(1, types.ModuleName, "local", "delegations_deposited")
@@ -83,7 +88,7 @@ func (k *Keeper) WithdrawDelegation(ctx context.Context, user sdk.AccAddress, va
 	if err != nil {
 		return math.Int{}, types.Account{}, err
 	}
-	if err := k.checkNoDebt(ctx, user); err != nil {
+	if err := l.checkNoDebt(); err != nil {
 		return math.Int{}, types.Account{}, err
 	}
 	account := types.StakingAccountAddress(user)
@@ -154,22 +159,17 @@ func (k *Keeper) move(ctx context.Context, held holding, from, to sdk.AccAddress
 		return math.Int{}, errors.Wrapf(types.ErrDelegationStays,
 			"%s is unbonded and this is all of its stake, x/staking would remove it; move less, or unbond", held.validator.GetOperator())
 	}
-	before, err := k.worth(ctx, to, held.address)
+	grown, err := k.growth(ctx, to, held.address, func() error {
+		returned, err := k.staking.Unbond(withActing(ctx), from, held.address, shares)
+		if err != nil {
+			return err
+		}
+		return delegate(returned)
+	})
 	if err != nil {
 		return math.Int{}, err
 	}
-	returned, err := k.staking.Unbond(withActing(ctx), from, held.address, shares)
-	if err != nil {
-		return math.Int{}, err
-	}
-	if err := delegate(returned); err != nil {
-		return math.Int{}, err
-	}
-	after, err := k.worth(ctx, to, held.address)
-	if err != nil {
-		return math.Int{}, err
-	}
-	moved := math.MinInt(after.Sub(before), amount)
+	moved := math.MinInt(grown, amount)
 	if !moved.IsPositive() {
 		return math.Int{}, errors.Wrapf(types.ErrInvalidAmount, "%s is too little: rounding of the shares of %s would leave nothing", amount, held.validator.GetOperator())
 	}

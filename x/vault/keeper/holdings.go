@@ -19,6 +19,14 @@ type holding struct {
 	shares    math.LegacyDec
 }
 
+// poolOf returns the module account in which x/staking keeps the stake of a validator of this status.
+func poolOf(validator stakingtypes.Validator) string {
+	if validator.IsBonded() {
+		return stakingtypes.BondedPoolName
+	}
+	return stakingtypes.NotBondedPoolName
+}
+
 // tokens is what leaving now would return, in base units; slashes are in it.
 func (h holding) tokens() math.Int { return types.TokensOf(h.validator, h.shares) }
 
@@ -69,31 +77,42 @@ func (k *Keeper) stakingBalance(ctx context.Context, user sdk.AccAddress) (math.
 	return k.bank.GetBalance(ctx, types.StakingAccountAddress(user), denom).Amount, nil
 }
 
-// holdings returns all that the user's staking account holds, in base units: its delegations, each rounded down, its
-// unbonding entries and its balance. pieces is how many of these there were to read.
-func (k *Keeper) holdings(ctx context.Context, user sdk.AccAddress) (held math.Int, pieces int, err error) {
-	if held, err = k.stakingBalance(ctx, user); err != nil {
-		return math.Int{}, 0, err
+// held is all that a staking account holds, in base units.
+type held struct {
+	// paid is its balance: what has finished unbonding and settle has not taken yet.
+	paid math.Int
+	// staked is the sum of its delegations, each rounded down, and of its unbonding entries; pieces is how many there are.
+	staked math.Int
+	pieces int
+}
+
+func (h held) total() math.Int { return h.paid.Add(h.staked) }
+
+// holdings returns all that the user's staking account holds.
+func (k *Keeper) holdings(ctx context.Context, user sdk.AccAddress) (held, error) {
+	paid, err := k.stakingBalance(ctx, user)
+	if err != nil {
+		return held{}, err
 	}
 	delegations, err := k.delegationsOf(ctx, user)
 	if err != nil {
-		return math.Int{}, 0, err
+		return held{}, err
 	}
+	h := held{paid: paid, staked: math.ZeroInt(), pieces: len(delegations)}
 	for _, d := range delegations {
-		held = held.Add(d.tokens())
+		h.staked = h.staked.Add(d.tokens())
 	}
 	unbondings, err := k.unbondingsOf(ctx, user)
 	if err != nil {
-		return math.Int{}, 0, err
+		return held{}, err
 	}
-	pieces = len(delegations)
 	for _, u := range unbondings {
 		for _, entry := range u.Entries {
-			held = held.Add(entry.Balance)
+			h.staked = h.staked.Add(entry.Balance)
 		}
-		pieces += len(u.Entries)
+		h.pieces += len(u.Entries)
 	}
-	return held, pieces, nil
+	return h, nil
 }
 
 // holding returns what the delegator has delegated to the validator, or ErrInsufficientStake.
@@ -126,6 +145,22 @@ func (k *Keeper) worth(ctx context.Context, delegator sdk.AccAddress, addr sdk.V
 		return math.Int{}, err
 	}
 	return held.tokens(), nil
+}
+
+// growth returns by how much more the delegator's stake with the validator is worth after op, in base units.
+func (k *Keeper) growth(ctx context.Context, delegator sdk.AccAddress, addr sdk.ValAddress, op func() error) (math.Int, error) {
+	before, err := k.worth(ctx, delegator, addr)
+	if err != nil {
+		return math.Int{}, err
+	}
+	if err := op(); err != nil {
+		return math.Int{}, err
+	}
+	after, err := k.worth(ctx, delegator, addr)
+	if err != nil {
+		return math.Int{}, err
+	}
+	return after.Sub(before), nil
 }
 
 // checkHas returns ErrInsufficientStake if the holding is worth less than amount.

@@ -14,7 +14,11 @@ import (
 
 // addLocalUser notes that a slash of the validator matters to the user from now on.
 func (k *Keeper) addLocalUser(ctx context.Context, validator sdk.ValAddress, user sdk.AccAddress) error {
-	return k.LocalUsers.Set(ctx, collections.Join(validator, user))
+	key := collections.Join(validator, user)
+	if noted, err := k.LocalUsers.Has(ctx, key); err != nil || noted {
+		return err
+	}
+	return k.LocalUsers.Set(ctx, key)
 }
 
 // forgetLocalUser takes the user off the validator's if no slash of it can matter any more: the staking account has no

@@ -59,18 +59,18 @@ func (k *Keeper) checkHoldings(ctx context.Context, l *ledger) error {
 	if l.local().IsZero() && l.debt.Amount.IsZero() {
 		return nil
 	}
-	held, pieces, err := k.holdings(ctx, l.user)
+	held, err := k.holdings(ctx, l.user)
 	if err != nil {
 		return err
 	}
-	if held.AddRaw(int64(pieces)).GTE(l.local().Add(l.debt.Amount)) {
+	if held.total().AddRaw(int64(held.pieces)).GTE(l.local().Add(l.debt.Amount)) {
 		return nil
 	}
 	if waits, err := k.onSweep(ctx, l.user); err != nil || waits {
 		return err
 	}
 	return errors.Wrapf(types.ErrInvariant, "the staking account of %s holds %s, the local lien is %s and the debt %s, and no sweep is under way",
-		l.name, held, l.local(), l.debt.Amount)
+		l.name, held.total(), l.local(), l.debt.Amount)
 }
 
 // onSweep reports whether the user is still to be settled by the sweep.

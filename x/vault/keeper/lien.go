@@ -5,6 +5,7 @@ import (
 	stderrors "errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"cosmossdk.io/collections"
 	"cosmossdk.io/errors"
@@ -64,7 +65,7 @@ func (h Handle) Add(ctx context.Context, user sdk.AccAddress, id string, amount 
 	return h.k.addLien(ctx, l, holder, amount, slashFraction)
 }
 
-// addLien makes or grows a lien of a settled user within both limits. The ledger is not to be used afterwards.
+// addLien makes or grows a lien of a settled user within both limits, in the ledger and the store.
 func (k *Keeper) addLien(ctx context.Context, l *ledger, holder string, amount math.Int, slashFraction math.LegacyDec) error {
 	params, err := k.Params.Get(ctx)
 	if err != nil {
@@ -84,13 +85,14 @@ func (k *Keeper) addLien(ctx context.Context, l *ledger, holder string, amount m
 	if err := k.setLien(ctx, l.user, lien); err != nil {
 		return err
 	}
+	l.liens, l.storedLiens = liens, slices.Clone(liens)
 	telemetry.IncrCounter(1, types.ModuleName, "liens", "added")
 	return sdk.UnwrapSDKContext(ctx).EventManager().EmitTypedEvent(&types.EventLienAdded{
 		User: l.name, Holder: holder, Amount: amount.String(), Lien: lien.Amount.String(),
 	})
 }
 
-// grow returns liens with added in them, and the lien it became.
+// grow returns liens with added in them, in their order, and the lien it became.
 func grow(liens []types.Lien, added types.Lien, params types.Params) ([]types.Lien, types.Lien, error) {
 	consumers := uint32(0)
 	for i, l := range liens {
@@ -108,7 +110,8 @@ func grow(liens []types.Lien, added types.Lien, params types.Params) ([]types.Li
 		return nil, types.Lien{}, errors.Wrapf(types.ErrTooManyLiens,
 			"%s would be one more than the %d an account may have; unstake from another consumer first", added.Holder, params.MaxConsumersPerUser)
 	}
-	return append(liens, added), added, nil
+	at, _ := slices.BinarySearchFunc(liens, added.Holder, func(l types.Lien, holder string) int { return strings.Compare(l.Holder, holder) })
+	return slices.Insert(liens, at, added), added, nil
 }
 
 // Release shrinks the lien by amount and deletes it at zero. It does not settle and checks no limit, so stake that is

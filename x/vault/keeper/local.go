@@ -32,22 +32,34 @@ func (k *Keeper) StakeLocal(ctx context.Context, user sdk.AccAddress, validator 
 	if err != nil {
 		return types.Account{}, err
 	}
-	if err := k.checkNoDebt(ctx, user); err != nil {
+	if err := l.checkNoDebt(); err != nil {
 		return types.Account{}, err
 	}
 	// Both limits hold with the lien, so there is as much liquid collateral.
 	if err := k.addLocalLien(ctx, l, amount.Amount); err != nil {
 		return types.Account{}, err
 	}
-	err = k.bank.SendCoinsFromModuleToModule(ctx, types.ModuleName, stakingtypes.NotBondedPoolName, sdk.NewCoins(amount))
+	to, err := k.stakeable(ctx, validator)
 	if err != nil {
 		return types.Account{}, err
 	}
-	// Unbonded says where the coins are; x/staking moves them to the bonded pool if the validator is bonded.
-	if err := k.delegate(ctx, user, validator, amount.Amount, stakingtypes.Unbonded); err != nil {
+	// Straight to where the validator's stake is, so that x/staking need not move it once more.
+	if err := k.bank.SendCoinsFromModuleToModule(ctx, types.ModuleName, poolOf(to), sdk.NewCoins(amount)); err != nil {
 		return types.Account{}, err
 	}
-	after, _, err := k.settledAccount(ctx, user)
+	grown, err := k.growth(ctx, types.StakingAccountAddress(user), validator, func() error {
+		return k.delegate(ctx, user, validator, to, amount.Amount)
+	})
+	if err != nil {
+		return types.Account{}, err
+	}
+	// Nothing else can have changed since the user was settled, so only a unit of rounding needs another settle.
+	if grown.LT(amount.Amount) {
+		if l, err = k.settled(ctx, user); err != nil {
+			return types.Account{}, err
+		}
+	}
+	after, _, err := k.account(ctx, l)
 	if err != nil {
 		return types.Account{}, err
 	}
@@ -168,19 +180,15 @@ func (k *Keeper) RestakeLocal(ctx context.Context, user sdk.AccAddress, source, 
 	})
 }
 
-// delegate has the user's staking account delegate amount, positive base units, that are in x/staking's pool for validators
-// of a status.
-func (k *Keeper) delegate(ctx context.Context, user sdk.AccAddress, addr sdk.ValAddress, amount math.Int, pool stakingtypes.BondStatus) error {
+// delegate has the user's staking account delegate amount, positive base units, to a validator as it is now. The coins are
+// in the pool of its status already.
+func (k *Keeper) delegate(ctx context.Context, user sdk.AccAddress, addr sdk.ValAddress, validator stakingtypes.Validator, amount math.Int) error {
 	account, err := k.stakingAccount(ctx, user)
 	if err != nil {
 		return err
 	}
-	validator, err := k.stakeable(ctx, addr)
-	if err != nil {
-		return err
-	}
 	err = k.withinValidators(ctx, user, validator.GetOperator(), func() error {
-		_, err := k.staking.Delegate(withActing(ctx), account, amount, pool, validator, false)
+		_, err := k.staking.Delegate(withActing(ctx), account, amount, validator.GetStatus(), validator, false)
 		return err
 	})
 	if err != nil {

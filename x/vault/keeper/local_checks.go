@@ -33,17 +33,12 @@ func (k *Keeper) checkBondDenom(ctx context.Context, denom, instead string) erro
 	return errors.Wrapf(types.ErrLocalStakingRefused, "the vault holds %s, but the chain's bond denom is now %s; %s", denom, bondDenom, instead)
 }
 
-// checkNoDebt returns ErrDebt while something the user has lost is still in the staking account.
-func (k *Keeper) checkNoDebt(ctx context.Context, user sdk.AccAddress) error {
-	indebted, err := k.Debts.Has(ctx, user)
-	if err != nil || !indebted {
-		return err
+// checkNoDebt returns ErrDebt while something that a settled user has lost is still in the staking account.
+func (l *ledger) checkNoDebt() error {
+	if l.debt.Amount.IsZero() {
+		return nil
 	}
-	debt, err := k.Debts.Get(ctx, user)
-	if err != nil {
-		return err
-	}
-	return errors.Wrapf(types.ErrDebt, "%s; it is tried again at block %d, and whenever the account is touched", debt.Amount, debt.RetryHeight)
+	return errors.Wrapf(types.ErrDebt, "%s; it is tried again at block %d, and whenever the account is touched", l.debt.Amount, l.debt.RetryHeight)
 }
 
 // stakeable returns a validator that can be staked with, or ErrInvalidValidator.

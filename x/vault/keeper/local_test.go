@@ -297,6 +297,42 @@ func TestValidatorsOfEveryStatus(t *testing.T) {
 	require.Equal(t, [3]int64{1000, 200, 800}, c.figures(alice))
 }
 
+// What a message answers with is what a settle would find: also at a validator where a unit is lost by rounding, and between
+// liens whose holders' names come before and after "local".
+func TestResponsesOfLocalStakingTellTheAccountAfterwards(t *testing.T) {
+	lost := int64(0)
+	for _, fraction := range []string{"0.01", "0.3", "0.333333333333333333"} {
+		c := newChain(t, 2)
+		v, slashed := c.vals[0], c.vals[1]
+		c.delegate(bob, slashed, 333_333)
+		c.slash(slashed, c.ctx.BlockHeight(), fraction)
+		c.delegate(alice, slashed, 1000)
+		c.deposit(alice, 100_000)
+		require.NoError(t, c.other.add(c.fixture, alice, "1", 700, "0.1"))
+		require.NoError(t, c.holder.add(c.fixture, alice, "1", 900, "0.2"))
+		same := func(after types.Account, err error) {
+			require.NoError(t, err)
+			require.Equal(t, c.account(alice), after)
+			require.NoError(t, c.holder.handle.Settle(c.ctx, alice))
+			require.Equal(t, c.account(alice), after, "nothing was left to settle")
+			c.sound()
+		}
+		for i := range int64(20) {
+			for _, to := range []validator{v, slashed} {
+				before := c.figures(alice)[0]
+				same(c.k.StakeLocal(c.ctx, alice, to.address, coin(1+i)))
+				lost += before - c.figures(alice)[0]
+			}
+			_, after, err := c.k.DepositDelegation(c.ctx, alice, slashed.address, coin(20+i))
+			same(after, err)
+			_, after, err = c.k.WithdrawDelegation(c.ctx, alice, slashed.address, coin(10+i))
+			same(after, err)
+		}
+		require.Len(t, c.account(alice).Liens, 3)
+	}
+	require.Positive(t, lost, "no unit was ever lost to rounding")
+}
+
 // At a validator whose shares are not worth a unit each, x/staking rounds down with every step. The unit is booked when it
 // happens, is at most one for each step, and stays with the other delegators.
 func TestRoundingOfSharesIsBooked(t *testing.T) {

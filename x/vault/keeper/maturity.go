@@ -17,17 +17,12 @@ func (k *Keeper) scheduleMaturity(ctx context.Context, completion time.Time, use
 	return k.Maturities.Set(ctx, collections.Join(completion, user))
 }
 
-// takeMatured moves what x/staking has paid out to the user's staking account into the vault's module account and returns
-// it, in base units. No restriction on sending coins can stand in its way.
-func (k *Keeper) takeMatured(ctx context.Context, user sdk.AccAddress) (math.Int, error) {
-	arrived, err := k.stakingBalance(ctx, user)
-	if err != nil || arrived.IsZero() {
-		return arrived, err
-	}
+// takeMatured moves what x/staking has paid out to the user's staking account, positive base units, into the vault's module
+// account. No restriction on sending coins can stand in its way.
+func (k *Keeper) takeMatured(ctx context.Context, user sdk.AccAddress, arrived math.Int) error {
 	denom, err := k.Denom.Get(ctx)
 	if err != nil {
-		return math.Int{}, err
+		return err
 	}
-	coins := sdk.NewCoins(sdk.NewCoin(denom, arrived))
-	return arrived, k.bank.DelegateCoins(ctx, types.StakingAccountAddress(user), k.module, coins)
+	return k.bank.DelegateCoins(ctx, types.StakingAccountAddress(user), k.module, sdk.NewCoins(sdk.NewCoin(denom, arrived)))
 }

@@ -46,23 +46,25 @@ func (k *Keeper) settleLocal(ctx context.Context, l *ledger) error {
 	if l.local().IsZero() && l.debt.Amount.IsZero() {
 		return nil // at most dust of rounding is left there, which is nobody's
 	}
-	held, pieces, err := k.holdings(ctx, l.user)
+	held, err := k.holdings(ctx, l.user)
 	if err != nil {
 		return err
 	}
-	l.pieces += pieces
-	if short := l.local().Add(l.debt.Amount).Sub(held); short.IsPositive() {
+	l.pieces += held.pieces
+	if short := l.local().Add(l.debt.Amount).Sub(held.total()); short.IsPositive() {
 		if err := k.loseLocal(ctx, l, short); err != nil {
 			return err
 		}
 	}
-	return k.matureLocal(ctx, l)
+	return k.matureLocal(ctx, l, held.paid)
 }
 
 // matureLocal takes in what x/staking has paid out. A debt is paid first: its coins are lost already.
-func (k *Keeper) matureLocal(ctx context.Context, l *ledger) error {
-	arrived, err := k.takeMatured(ctx, l.user)
-	if err != nil || arrived.IsZero() {
+func (k *Keeper) matureLocal(ctx context.Context, l *ledger, arrived math.Int) error {
+	if arrived.IsZero() {
+		return nil
+	}
+	if err := k.takeMatured(ctx, l.user, arrived); err != nil {
 		return err
 	}
 	if owed := math.MinInt(l.debt.Amount, arrived); owed.IsPositive() {
