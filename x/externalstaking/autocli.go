@@ -113,6 +113,22 @@ func txCommands() *autocliv1.ServiceCommandDescriptor {
 			},
 			{RpcMethod: "SubmitDoubleVoting", Skip: true},
 			{RpcMethod: "SubmitMisbehaviour", Skip: true},
+			{
+				RpcMethod: "CancelStake", Use: "cancel-stake [consumer] [validator]",
+				PositionalArgs: []*autocliv1.PositionalArgDescriptor{{ProtoField: "consumer_id"}, {ProtoField: "validator"}},
+				Short:          "Take back stake that was not sent to the consumer yet",
+				Example:        fmt.Sprintf("%s tx %s cancel-stake 1 othervaloper1… --from mykey", version.AppName, types.ModuleName),
+			},
+			{
+				RpcMethod: "PauseConsumer", Use: "pause-consumer [consumer] [paused]",
+				PositionalArgs: []*autocliv1.PositionalArgDescriptor{{ProtoField: "consumer_id"}, {ProtoField: "paused"}},
+				Short:          "Stop new stake on a consumer (true), or allow it again (false), as its admin; unstaking goes on",
+				Example:        fmt.Sprintf("%s tx %s pause-consumer 1 true --from mykey", version.AppName, types.ModuleName),
+			},
+			// Governance proposals; each command prints the message for `tx gov submit-proposal`.
+			{RpcMethod: "EndorseConsumer", Skip: true},
+			{RpcMethod: "RetireConsumer", Skip: true},
+			{RpcMethod: "CloseChannel", Skip: true},
 			{RpcMethod: "UpdateParams", Skip: true},
 		},
 	}

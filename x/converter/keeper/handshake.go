@@ -149,6 +149,27 @@ func (k *Keeper) bind(ctx sdk.Context, c types.Converter, channelID string, answ
 	return emit(ctx, &types.EventChannelOpened{ConverterID: c.ID, ChannelID: channelID, ConsumerID: c.ConsumerID})
 }
 
+// CloseControlChannel closes this chain's end of a converter's control channel and returns its id. A channel can be opened
+// again only when both ends are closed, and that must not depend on what relayers remember.
+func (k *Keeper) CloseControlChannel(ctx sdk.Context, id uint64) (string, error) {
+	c, err := k.GetConverter(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	if c.Status != types.ConverterOpen {
+		return "", errorsmod.Wrapf(types.ErrWrongChannel, "converter %d is %s; only an open control channel can be closed", id, c.Status)
+	}
+	path := host.ChannelCapabilityPath(c.Port(), c.ChannelID)
+	capability, found := k.scopedKeeper.GetCapability(ctx, path)
+	if !found {
+		return "", errorsmod.Wrap(channeltypes.ErrChannelCapabilityNotFound, path)
+	}
+	if err := k.channelKeeper.ChanCloseInit(ctx, c.Port(), c.ChannelID, capability); err != nil {
+		return "", err
+	}
+	return c.ChannelID, k.ChannelClosed(ctx, c.Port(), c.ChannelID, "closed by the authority")
+}
+
 // ChannelClosed records that the control channel closed, as by a timeout or with its other end: nothing is sent until it
 // is opened again, a snapshot under way is dropped, and all counted stake stays. Any other channel is not of interest.
 func (k *Keeper) ChannelClosed(ctx sdk.Context, port, channelID, reason string) error {

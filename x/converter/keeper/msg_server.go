@@ -72,6 +72,18 @@ func (s msgServer) SetPrice(ctx context.Context, msg *types.MsgSetPrice) (*types
 	return &types.MsgSetPriceResponse{}, s.k.SetPrice(sdk.UnwrapSDKContext(ctx), sender, msg.ConverterID, msg.Price)
 }
 
+// CloseChannel implements types.MsgServer.
+func (s msgServer) CloseChannel(ctx context.Context, msg *types.MsgCloseChannel) (*types.MsgCloseChannelResponse, error) {
+	if msg.Authority != s.k.authority {
+		return nil, errorsmod.Wrapf(types.ErrUnauthorized, "%q may not close control channels; only the authority %s may", msg.Authority, s.k.authority)
+	}
+	channelID, err := s.k.CloseControlChannel(sdk.UnwrapSDKContext(ctx), msg.ConverterID)
+	if err != nil {
+		return nil, err
+	}
+	return &types.MsgCloseChannelResponse{ChannelID: channelID}, nil
+}
+
 // UpdateParams implements types.MsgServer.
 func (s msgServer) UpdateParams(ctx context.Context, msg *types.MsgUpdateParams) (*types.MsgUpdateParamsResponse, error) {
 	if msg.Authority != s.k.authority {

@@ -15,12 +15,13 @@ func RegisterLegacyAminoCodec(cdc *codec.LegacyAmino) {
 	legacy.RegisterAminoMsg(cdc, &MsgUpdateConverter{}, "mesh/converter/MsgUpdateConverter")
 	legacy.RegisterAminoMsg(cdc, &MsgUpdateAdmin{}, "mesh/converter/MsgUpdateAdmin")
 	legacy.RegisterAminoMsg(cdc, &MsgSetPrice{}, "mesh/converter/MsgSetPrice")
+	legacy.RegisterAminoMsg(cdc, &MsgCloseChannel{}, "mesh/converter/MsgCloseChannel")
 	legacy.RegisterAminoMsg(cdc, &MsgUpdateParams{}, "mesh/converter/MsgUpdateParams")
 }
 
 // RegisterInterfaces registers the messages as sdk.Msg.
 func RegisterInterfaces(registry codectypes.InterfaceRegistry) {
 	registry.RegisterImplementations((*sdk.Msg)(nil),
-		&MsgCreateConverter{}, &MsgUpdateConverter{}, &MsgUpdateAdmin{}, &MsgSetPrice{}, &MsgUpdateParams{})
+		&MsgCreateConverter{}, &MsgUpdateConverter{}, &MsgUpdateAdmin{}, &MsgSetPrice{}, &MsgCloseChannel{}, &MsgUpdateParams{})
 	msgservice.RegisterMsgServiceDesc(registry, &_Msg_serviceDesc)
 }

@@ -55,6 +55,7 @@ type ConnectionKeeper interface {
 // ChannelKeeper is the IBC channel the reports are sent on.
 type ChannelKeeper interface {
 	GetChannel(ctx sdk.Context, portID, channelID string) (channeltypes.Channel, bool)
+	ChanCloseInit(ctx sdk.Context, portID, channelID string, channelCap *capabilitytypes.Capability) error
 	GetNextSequenceSend(ctx sdk.Context, portID, channelID string) (uint64, bool)
 	GetNextSequenceAck(ctx sdk.Context, portID, channelID string) (uint64, bool)
 	SendPacket(

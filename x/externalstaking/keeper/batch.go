@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"context"
 	"errors"
 
 	"cosmossdk.io/collections"
@@ -13,54 +14,49 @@ import (
 	"github.com/mesh-security/mesh/x/externalstaking/types"
 )
 
+// How a batch ends.
 const (
 	outcomeAccepted = "accepted"
 	outcomeRefused  = "refused"
 	outcomeTimedOut = "timed out"
+	// outcomeUndecided: the answer was lost with its channel; the next one told whether the consumer has processed it.
+	outcomeUndecided = "undecided"
 )
-
-// batchResult is what became of a batch.
-type batchResult struct {
-	outcome string
-	// refused says why none of its entries was taken; empty after a result acknowledgement.
-	refused string
-	// ack holds the single rejections and the consumer's total, after a result acknowledgement.
-	ack control.StakeSyncAck
-}
 
 // AckBatch ends a batch the consumer has processed. A channel's acknowledgement must never fail, so neither does this:
 // whatever cannot be done is an event.
 func (k *Keeper) AckBatch(ctx sdk.Context, channelID string, sequence uint64, ack control.StakeSyncAck) {
-	k.endBatch(ctx, channelID, sequence, batchResult{outcome: outcomeAccepted, ack: ack})
+	k.endBatch(ctx, channelID, sequence, types.BatchResult{Outcome: outcomeAccepted, Ack: &ack})
 }
 
 // RefuseBatch ends a batch the consumer answered with an error, or with something this protocol does not know: nothing
 // of it counts there.
 func (k *Keeper) RefuseBatch(ctx sdk.Context, channelID string, sequence uint64, reason string) {
-	k.endBatch(ctx, channelID, sequence, batchResult{outcome: outcomeRefused, refused: reason})
+	k.endBatch(ctx, channelID, sequence, types.BatchResult{Outcome: outcomeRefused, Refused: reason})
 }
 
 // TimeoutBatch ends a batch that is proven never to have been received.
 func (k *Keeper) TimeoutBatch(ctx sdk.Context, channelID string, sequence uint64) {
-	k.endBatch(ctx, channelID, sequence, batchResult{outcome: outcomeTimedOut, refused: outcomeTimedOut})
+	k.endBatch(ctx, channelID, sequence, types.BatchResult{Outcome: outcomeTimedOut, Refused: outcomeTimedOut})
 }
 
-func (k *Keeper) endBatch(ctx sdk.Context, channelID string, sequence uint64, result batchResult) {
+func (k *Keeper) endBatch(ctx sdk.Context, channelID string, sequence uint64, result types.BatchResult) {
 	key, err := k.BatchBySequence.Get(ctx, collections.Join(channelID, sequence))
 	if errors.Is(err, collections.ErrNotFound) {
-		k.Logger(ctx).Info("no batch in flight for this packet", "channel", channelID, "sequence", sequence, "outcome", result.outcome)
+		k.Logger(ctx).Info("no batch in flight for this packet", "channel", channelID, "sequence", sequence, "outcome", result.Outcome)
 		return
 	}
 	if err == nil {
 		err = isolate.Try(ctx, func(ctx sdk.Context) error { return k.resolveBatch(ctx, key, result) })
 	}
 	if err != nil {
-		k.reportOutboxFailure(ctx, key.K1(), err)
+		// The channel will not say it again.
+		k.keepResult(ctx, key, result, err)
 	}
-	telemetry.IncrCounter(1, types.ModuleName, "batches", "resolved")
 }
 
-func (k *Keeper) resolveBatch(ctx sdk.Context, key batchKey, result batchResult) error {
+// resolveBatch books how a batch has ended.
+func (k *Keeper) resolveBatch(ctx sdk.Context, key batchKey, result types.BatchResult) error {
 	batch, err := k.Batches.Get(ctx, key)
 	if err != nil {
 		return err
@@ -73,13 +69,10 @@ func (k *Keeper) resolveBatch(ctx sdk.Context, key batchKey, result batchResult)
 	if err != nil {
 		return err
 	}
-	if err := k.Batches.Remove(ctx, key); err != nil {
+	if err := k.removeBatch(ctx, key, batch); err != nil {
 		return err
 	}
-	if err := k.BatchBySequence.Remove(ctx, collections.Join(batch.ChannelID, batch.Sequence)); err != nil {
-		return err
-	}
-	rejected := k.rejections(ctx, batch, consumer.ID, result.ack)
+	rejected := k.rejections(ctx, batch, consumer.ID, result.Ack)
 	users, err := k.sentUsers(ctx, key)
 	if err != nil {
 		return err
@@ -90,37 +83,63 @@ func (k *Keeper) resolveBatch(ctx sdk.Context, key batchKey, result batchResult)
 		if err != nil {
 			return err
 		}
-		r.batchID, r.refused = batch.ID, result.refused
-		if reason, ok := rejected[entry.Validator]; ok {
+		r.batchID, r.entryBatchID, r.refused = batch.ID, batch.ID, result.Refused
+		if result.BatchID != 0 {
+			r.entryBatchID = result.BatchID
+		}
+		if reason, ok := rejected[entry.Validator]; ok && !batch.Snapshot {
+			// In a snapshot it ends the validator instead; what counts for that is at most what was sent.
 			r.refused = reason
 		}
 		if err := k.resolveEntry(ctx, r, entry, users[entry.Validator], unsettled, &outbox); err != nil {
 			return err
 		}
 	}
-	if result.refused != "" || len(rejected) > 0 {
+	if result.Refused != "" || len(rejected) > 0 {
 		outbox.BackOff(ctx.BlockHeight())
 	} else {
 		outbox.Failures, outbox.RetryHeight = 0, 0
 	}
+	if batch.Snapshot {
+		if err := k.chunkEnded(ctx, consumer, batch, result, &outbox); err != nil {
+			return err
+		}
+	}
+	if result.Ack != nil && len(rejected) == 0 {
+		if err := k.detectDrift(ctx, consumer.ID, &outbox, result.Ack.Total); err != nil {
+			return err
+		}
+	}
 	if err := k.Outboxes.Set(ctx, consumer.ID, outbox); err != nil {
 		return err
 	}
-	if err := emit(ctx, &types.EventBatchResolved{
-		ConsumerID: consumer.ID, BatchID: batch.ID, Outcome: result.outcome, Rejected: uint32(len(rejected)),
-	}); err != nil {
+	if err := k.makeReady(ctx, consumer.ID); err != nil {
 		return err
 	}
-	if result.refused != "" {
-		return nil
+	if err := k.lookAtRetirement(ctx, consumer.ID); err != nil {
+		return err
 	}
-	return k.detectDrift(ctx, consumer.ID, outbox.Synced, result.ack.Total)
+	telemetry.IncrCounter(1, types.ModuleName, "batches", "resolved")
+	return emit(ctx, &types.EventBatchResolved{
+		ConsumerID: consumer.ID, BatchID: batch.ID, Outcome: result.Outcome, Rejected: uint32(len(rejected)),
+	})
+}
+
+// removeBatch deletes a batch with its places in the indexes.
+func (k *Keeper) removeBatch(ctx context.Context, key batchKey, batch types.Batch) error {
+	if err := k.Batches.Remove(ctx, key); err != nil {
+		return err
+	}
+	if batch.Result != nil {
+		return k.Unresolved.Remove(ctx, collections.Join(batch.Result.RetryHeight, key))
+	}
+	return k.BatchBySequence.Remove(ctx, collections.Join(batch.ChannelID, batch.Sequence))
 }
 
 // rejections maps the validators whose entry was not applied to the reason. A name that was not sent is reported and
 // ignored.
-func (k *Keeper) rejections(ctx sdk.Context, batch types.Batch, consumerID uint64, ack control.StakeSyncAck) map[string]string {
-	if len(ack.Rejected) == 0 {
+func (k *Keeper) rejections(ctx sdk.Context, batch types.Batch, consumerID uint64, ack *control.StakeSyncAck) map[string]string {
+	if ack == nil || len(ack.Rejected) == 0 {
 		return nil
 	}
 	sent := make(map[string]bool, len(batch.Entries))
@@ -220,17 +239,30 @@ func (k *Keeper) resolveSent(ctx sdk.Context, r resolution, key positionKey, poo
 	return k.resolve(ctx, r, key, position, pool, stake, unstake)
 }
 
-// detectDrift compares the consumer's total with the sum of what it accepted. That is only possible while nothing else
-// is in flight.
-func (k *Keeper) detectDrift(ctx sdk.Context, consumerID uint64, expected, reported math.Int) error {
-	inFlight := false
-	err := k.Batches.Walk(ctx, collections.NewPrefixedPairRange[uint64, uint64](consumerID), func(batchKey, types.Batch) (bool, error) {
-		inFlight = true
-		return true, nil
-	})
-	if err != nil || inFlight || expected.Equal(reported) {
+// detectDrift compares the consumer's total with the sum of what it accepted, and asks for a snapshot if they differ. That
+// is only possible while nothing is in flight and no snapshot is under way.
+func (k *Keeper) detectDrift(ctx sdk.Context, consumerID uint64, outbox *types.OutboxState, reported math.Int) error {
+	inFlight, err := k.hasBatches(ctx, consumerID)
+	if err != nil || inFlight || outbox.Snapshot != nil {
 		return err
 	}
+	if outbox.Synced.Equal(reported) {
+		outbox.Resyncs = 0
+		return nil
+	}
 	telemetry.IncrCounter(1, types.ModuleName, "drift")
-	return emit(ctx, &types.EventDriftDetected{ConsumerID: consumerID, Expected: expected.String(), Reported: reported.String()})
+	if err := emit(ctx, &types.EventDriftDetected{ConsumerID: consumerID, Expected: outbox.Synced.String(), Reported: reported.String()}); err != nil {
+		return err
+	}
+	return k.wantSnapshot(ctx, consumerID, outbox, "totals differ")
+}
+
+// hasBatches is true if a batch of the consumer has not been booked yet.
+func (k *Keeper) hasBatches(ctx context.Context, consumerID uint64) (bool, error) {
+	found := false
+	err := k.Batches.Walk(ctx, collections.NewPrefixedPairRange[uint64, uint64](consumerID), func(batchKey, types.Batch) (bool, error) {
+		found = true
+		return true, nil
+	})
+	return found, err
 }

@@ -88,6 +88,9 @@ func (k *Keeper) closeChannel(ctx sdk.Context, consumer types.Consumer, channelI
 	if err := k.Consumers.Set(ctx, consumer.ID, consumer); err != nil {
 		return err
 	}
+	if err := k.lookAtRetirement(ctx, consumer.ID); err != nil {
+		return err
+	}
 	telemetry.IncrCounter(1, types.ModuleName, "channels", "closed")
 	return ctx.EventManager().EmitTypedEvent(&types.EventChannelClosed{ConsumerID: consumer.ID, ChannelID: channelID, Reason: reason})
 }

@@ -6,15 +6,16 @@ import (
 	"github.com/mesh-security/mesh/internal/isolate"
 )
 
-// EndBlock releases what has matured, books kept outcomes, ends what waits on ended validators, and sends. Each step stands for itself, and
-// none of them can stop the chain: what fails is logged and tried again in the next block.
+// EndBlock releases what has matured, ends what has waited too long and what is left on retired consumers, books batches
+// and outcomes that could not be booked before, ends what waits on ended validators, and sends. Each step stands for itself,
+// and none of them can stop the chain: what fails is logged and tried again in the next block.
 func (k *Keeper) EndBlock(ctx sdk.Context) {
 	params, err := k.Params.Get(ctx)
 	if err != nil {
 		k.Logger(ctx).Error("end of block", "step", "params", "error", err)
 		return
 	}
-	budget := int(params.MaxReleasesPerBlock)
+	budget, forced := int(params.MaxReleasesPerBlock), int(params.MaxForcedPerBlock)
 	for _, step := range []struct {
 		name string
 		run  func(sdk.Context) error
@@ -23,6 +24,12 @@ func (k *Keeper) EndBlock(ctx sdk.Context) {
 			budget, err = k.releaseMatured(ctx, budget)
 			return err
 		}},
+		{"force", func(ctx sdk.Context) (err error) {
+			forced, err = k.forceDue(ctx, forced)
+			return err
+		}},
+		{"retire", func(ctx sdk.Context) error { return k.retire(ctx, forced) }},
+		{"batches", func(ctx sdk.Context) error { return k.resolveKept(ctx, params) }},
 		{"outcomes", func(ctx sdk.Context) error { return k.bookOutcomes(ctx, int(params.MaxReleasesPerBlock)) }},
 		{"resolve", func(ctx sdk.Context) error { return k.resolveEnded(ctx, budget) }},
 		{"send", func(ctx sdk.Context) error { return k.sendPackets(ctx, params) }},

@@ -75,6 +75,16 @@ func (k *Keeper) initConsumer(ctx sdk.Context, g types.GenesisConsumer) error {
 	if err := k.Syncs.Set(ctx, id, g.Sync); err != nil {
 		return err
 	}
+	if g.Outbox.Snapshot != nil {
+		if err := k.makeReady(ctx, id); err != nil {
+			return err
+		}
+	}
+	if g.Retirement != nil {
+		if err := k.setRetirement(ctx, id, *g.Retirement); err != nil {
+			return err
+		}
+	}
 	for _, v := range g.Validators {
 		if err := k.initValidator(ctx, id, v); err != nil {
 			return err
@@ -86,10 +96,17 @@ func (k *Keeper) initConsumer(ctx sdk.Context, g types.GenesisConsumer) error {
 		}
 	}
 	for _, b := range g.Batches {
-		if err := k.Batches.Set(ctx, collections.Join(id, b.ID), b); err != nil {
+		key := collections.Join(id, b.ID)
+		if b.Result != nil {
+			if err := k.setResult(ctx, key, b, *b.Result, min(b.Result.RetryHeight, ctx.BlockHeight()+resultRetry)); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := k.Batches.Set(ctx, key, b); err != nil {
 			return err
 		}
-		if err := k.BatchBySequence.Set(ctx, collections.Join(b.ChannelID, b.Sequence), collections.Join(id, b.ID)); err != nil {
+		if err := k.BatchBySequence.Set(ctx, collections.Join(b.ChannelID, b.Sequence), key); err != nil {
 			return err
 		}
 	}
@@ -154,6 +171,11 @@ func (k *Keeper) initPosition(ctx sdk.Context, g types.GenesisPosition) error {
 	}
 	if err := k.Stakers.Set(ctx, collections.Join3(g.ConsumerID, g.Validator, user)); err != nil {
 		return err
+	}
+	if at := g.Position.ForcedAt; at != nil {
+		if err := k.ForcedQueue.Set(ctx, collections.Join(*at, key)); err != nil {
+			return err
+		}
 	}
 	if g.Position.Queued() {
 		if err := k.Queue.Set(ctx, collections.Join3(g.ConsumerID, g.Validator, g.Position.QueueSequence), user); err != nil {
@@ -232,6 +254,11 @@ func (k *Keeper) exportConsumer(ctx sdk.Context, c types.Consumer) (types.Genesi
 		return g, err
 	}
 	if g.Sync, err = k.Syncs.Get(ctx, c.ID); err != nil {
+		return g, err
+	}
+	if retirement, err := k.Retirements.Get(ctx, c.ID); err == nil {
+		g.Retirement = &retirement
+	} else if !errors.Is(err, collections.ErrNotFound) {
 		return g, err
 	}
 	byName, byNumber := collections.NewPrefixedPairRange[uint64, string](c.ID), collections.NewPrefixedPairRange[uint64, uint64](c.ID)

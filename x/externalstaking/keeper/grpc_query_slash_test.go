@@ -1,12 +1,18 @@
 package keeper_test
 
 import (
+	"fmt"
 	"testing"
 
 	"cosmossdk.io/math"
+	"github.com/cosmos/cosmos-sdk/types/query"
 	"github.com/stretchr/testify/require"
 
+	"github.com/mesh-security/mesh/internal/paging"
+	"github.com/mesh-security/mesh/x/control"
 	"github.com/mesh-security/mesh/x/externalstaking/types"
+	vaultkeeper "github.com/mesh-security/mesh/x/vault/keeper"
+	vaulttypes "github.com/mesh-security/mesh/x/vault/types"
 )
 
 func TestSimulateSlashShowsWhatADoubleSignWouldCost(t *testing.T) {
@@ -56,4 +62,77 @@ func TestQueriesSettleFirst(t *testing.T) {
 	require.Equal(t, "20", unbondings.Unbondings[0].Amount.String())
 	require.True(t, unbondings.Unbondings[0].Slashed)
 	require.Equal(t, int64(100), l.lien(ann), "not settled")
+}
+
+// A page never holds more than the bound, whatever is asked for, and the pages together hold everything once.
+func TestSlashesAndSweepsArePaged(t *testing.T) {
+	l := newSlashLedger(t, 1)
+	const n = paging.MaxLimit + 5
+	for i := range n {
+		name := fmt.Sprintf("bad%03d", i)
+		l.report(1, control.StatusActive, name)
+		_, err := l.prove(name, 100)
+		require.NoError(t, err)
+	}
+	l.holds()
+	for limit, want := range map[uint64]int{0: paging.MaxLimit, 1 << 32: paging.MaxLimit, 7: 7} {
+		page := &query.PageRequest{Limit: limit}
+		slashes, err := l.query.Slashes(l.ctx, &types.QuerySlashesRequest{ConsumerId: 1, Pagination: page})
+		require.NoError(t, err)
+		require.Len(t, slashes.Slashes, want)
+		sweeps, err := l.query.Sweeps(l.ctx, &types.QuerySweepsRequest{Pagination: page})
+		require.NoError(t, err)
+		require.Len(t, sweeps.Sweeps, want)
+	}
+	seen := map[string]bool{}
+	for page := (&query.PageRequest{Limit: 10}); ; {
+		res, err := l.query.Slashes(l.ctx, &types.QuerySlashesRequest{ConsumerId: 1, Pagination: page})
+		require.NoError(t, err)
+		for _, s := range res.Slashes {
+			require.False(t, seen[s.Validator], "twice")
+			seen[s.Validator] = true
+		}
+		if len(res.Pagination.NextKey) == 0 {
+			break
+		}
+		page = &query.PageRequest{Limit: 10, Key: res.Pagination.NextKey}
+	}
+	require.Len(t, seen, n)
+
+	_, err := l.query.Slashes(l.ctx, &types.QuerySlashesRequest{ConsumerId: 9})
+	require.ErrorIs(t, err, types.ErrUnknownConsumer)
+	for _, call := range []func() error{
+		func() error { _, err := l.query.Slashes(l.ctx, nil); return err },
+		func() error { _, err := l.query.Sweeps(l.ctx, nil); return err },
+		func() error { _, err := l.query.SimulateSlash(l.ctx, nil); return err },
+		func() error {
+			_, err := l.query.SimulateSlash(l.ctx, &types.QuerySimulateSlashRequest{User: "me", ConsumerId: 1, Validator: "val1"})
+			return err
+		},
+	} {
+		require.Error(t, call())
+	}
+}
+
+// The record of a loss leads to the offence behind it: both name the same sequence.
+func TestALossLeadsToItsOffence(t *testing.T) {
+	l := newSlashLedger(t, 1)
+	l.bond(ann, "val1", 100)
+	l.bond(ann, "val2", 60)
+	l.slash("val2", 101)
+	l.slash("val1", 102)
+	l.settle(ann)
+	res, err := vaultkeeper.NewQueryServer(l.vault).Losses(l.ctx, &vaulttypes.QueryLossesRequest{User: ann.String()})
+	require.NoError(t, err)
+	require.Len(t, res.Losses, 2)
+	offences := map[uint64]types.SlashInfo{}
+	for _, s := range l.slashes(1) {
+		offences[s.Slash.Sequence] = s
+	}
+	for _, loss := range res.Losses {
+		require.Equal(t, "external/1", loss.Holder)
+		offence := offences[loss.Sequence]
+		want := map[string]string{"val1": "50 1-102", "val2": "30 1-101"}[offence.Validator]
+		require.Equal(t, want, fmt.Sprintf("%s %s", loss.Amount, offence.Slash.Height))
+	}
 }

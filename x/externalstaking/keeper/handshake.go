@@ -98,6 +98,11 @@ func (k *Keeper) ConfirmChannel(ctx sdk.Context, port, channelID string) error {
 	if err != nil {
 		return err
 	}
+	if consumer.Status == types.ConsumerClosed {
+		if err := k.reopen(ctx, consumer, agreed.LastBatchID); err != nil {
+			return err
+		}
+	}
 	consumer.Status, consumer.ChannelID, consumer.Denom = types.ConsumerOpen, channelID, agreed.Denom
 	if err := k.Consumers.Set(ctx, consumer.ID, consumer); err != nil {
 		return err
@@ -112,12 +117,34 @@ func (k *Keeper) ConfirmChannel(ctx sdk.Context, port, channelID string) error {
 	return ctx.EventManager().EmitTypedEvent(&types.EventChannelOpened{ConsumerID: consumer.ID, ChannelID: channelID})
 }
 
-// canBind tells whether a control channel may still be bound to the consumer.
+// canBind tells whether a control channel can be bound to the consumer: it has none, or one that has closed.
 func canBind(consumer types.Consumer) error {
-	if consumer.Status != types.ConsumerRegistered {
+	switch {
+	case consumer.Retired:
+		return errorsmod.Wrapf(types.ErrRetired, "consumer %d gets no control channel any more", consumer.ID)
+	case consumer.Status == types.ConsumerOpen:
 		return errorsmod.Wrapf(types.ErrChannelBound, "consumer %d has %s and is %s", consumer.ID, consumer.ChannelID, consumer.Status)
 	}
 	return nil
+}
+
+// reopen decides what was in flight when the former channel closed, by the last batch that the consumer has processed, and
+// begins anew with a snapshot. The id of a batch that is never sent lies between both: a consumer that says it has applied
+// a later one has applied the snapshot.
+func (k *Keeper) reopen(ctx sdk.Context, consumer types.Consumer, lastProcessed uint64) error {
+	outbox, err := k.loadOutbox(ctx, consumer.ID)
+	if err != nil {
+		return err
+	}
+	outbox.LastBatchID++
+	outbox.Reopened()
+	if err := k.decideInFlight(ctx, consumer.ID, lastProcessed, outbox.LastBatchID); err != nil {
+		return err
+	}
+	if err := k.Outboxes.Set(ctx, consumer.ID, outbox); err != nil {
+		return err
+	}
+	return emit(ctx, &types.EventSnapshotWanted{ConsumerID: consumer.ID, Reason: "channel opened again"})
 }
 
 // CloseChannel notes that the consumer's end has closed.

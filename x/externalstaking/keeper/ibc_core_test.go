@@ -120,6 +120,18 @@ func (i *ibcCore) setChannelState(port, channelID string, state channeltypes.Sta
 	i.channels[channelKey(port, channelID)] = channel
 }
 
+// ChanCloseInit closes an open end for whoever owns it.
+func (i *ibcCore) ChanCloseInit(ctx sdk.Context, port, channelID string, channelCap *capabilitytypes.Capability) error {
+	if !i.scoped.AuthenticateCapability(ctx, channelCap, host.ChannelCapabilityPath(port, channelID)) {
+		return channeltypes.ErrChannelCapabilityNotFound
+	}
+	if i.channels[channelKey(port, channelID)].State != channeltypes.OPEN {
+		return channeltypes.ErrInvalidChannelState
+	}
+	i.setChannelState(port, channelID, channeltypes.CLOSED)
+	return nil
+}
+
 // SendPacket stores the packet as its own commitment.
 func (i *ibcCore) SendPacket(ctx sdk.Context, channelCap *capabilitytypes.Capability, port, channelID string,
 	_ clienttypes.Height, timeout uint64, data []byte,

@@ -3,6 +3,7 @@ package keeper
 import (
 	"context"
 	"errors"
+	"time"
 
 	"cosmossdk.io/collections"
 	"cosmossdk.io/math"
@@ -14,12 +15,16 @@ import (
 // InvariantE3 checks that the batches in flight are the packet commitments of the open channel, one to one; a sent
 // operation belongs to exactly the batch that carries its validator; a validator is in one batch at most, and its total
 // in it is what is committed and what the batch carries; queued operations have their place in the queue; what the
-// consumer accepted adds up; a consumer that can be sent something is looked at, now or after a wait.
+// consumer accepted adds up; a consumer that can be sent something is looked at, now or after a wait; no operation waits
+// for ever.
 func (k *Keeper) InvariantE3(ctx context.Context) error {
 	if err := k.checkBatches(ctx); err != nil {
 		return err
 	}
 	if err := k.checkOperations(ctx); err != nil {
+		return err
+	}
+	if err := k.checkForced(ctx); err != nil {
 		return err
 	}
 	if err := k.checkSynced(ctx); err != nil {
@@ -36,15 +41,14 @@ func (k *Keeper) checkBatches(ctx context.Context) error {
 		if err != nil {
 			return true, err
 		}
-		if b.ChannelID == consumer.ChannelID {
+		if b.Result == nil && b.ChannelID == consumer.ChannelID {
 			if inFlight[consumer.ID] == nil {
 				inFlight[consumer.ID] = make(map[uint64]bool)
 			}
 			inFlight[consumer.ID][b.Sequence] = true
 		}
-		found, err := k.BatchBySequence.Get(ctx, collections.Join(b.ChannelID, b.Sequence))
-		if err != nil || found.K1() != key.K1() || found.K2() != key.K2() {
-			return true, errors.Join(err, breachf("batch %d of consumer %d is not found by its packet", b.ID, key.K1()))
+		if err := k.checkFound(ctx, key, b); err != nil {
+			return true, err
 		}
 		for _, entry := range b.Entries {
 			carried[validatorName(key.K1(), entry.Validator)] = b.ID
@@ -83,6 +87,49 @@ func (k *Keeper) checkBatches(ctx context.Context) error {
 		}
 		return false, nil
 	})
+}
+
+// checkFound checks that a batch in flight is found by its packet, and one that has ended by its turn to be booked.
+func (k *Keeper) checkFound(ctx context.Context, key batchKey, b types.Batch) error {
+	if b.Result != nil {
+		waits, err := k.Unresolved.Has(ctx, collections.Join(b.Result.RetryHeight, key))
+		if err != nil || !waits {
+			return errors.Join(err, breachf("batch %d of consumer %d has ended and will never be booked", b.ID, key.K1()))
+		}
+		return nil
+	}
+	found, err := k.BatchBySequence.Get(ctx, collections.Join(b.ChannelID, b.Sequence))
+	if err != nil || found.K1() != key.K1() || found.K2() != key.K2() {
+		return errors.Join(err, breachf("batch %d of consumer %d is not found by its packet", b.ID, key.K1()))
+	}
+	return nil
+}
+
+// checkForced checks that every operation is looked at when it has become too old, by one place in the queue.
+func (k *Keeper) checkForced(ctx context.Context) error {
+	places := 0
+	err := k.Positions.Walk(ctx, nil, func(key positionKey, p types.Position) (bool, error) {
+		if p.ForcedAt == nil {
+			if p.Queued() || p.Sent() {
+				return true, breachf("position %s has operations that may wait for ever", positionName(key))
+			}
+			return false, nil
+		}
+		places++
+		waits, err := k.ForcedQueue.Has(ctx, collections.Join(*p.ForcedAt, key))
+		if err != nil || !waits {
+			return true, errors.Join(err, breachf("position %s is not looked at when it says", positionName(key)))
+		}
+		return false, nil
+	})
+	if err != nil {
+		return err
+	}
+	err = k.ForcedQueue.Walk(ctx, nil, func(collections.Pair[time.Time, positionKey]) (bool, error) { places--; return false, nil })
+	if err != nil || places != 0 {
+		return errors.Join(err, breachf("the queue of operations that become too old differs from the positions by %d", places))
+	}
+	return nil
 }
 
 func (k *Keeper) checkOperations(ctx context.Context) error {
@@ -169,6 +216,20 @@ func (k *Keeper) checkSynced(ctx context.Context) error {
 func (k *Keeper) checkReady(ctx context.Context) error {
 	waits := make(map[uint64]bool)
 	err := k.WakeUps.Walk(ctx, nil, func(key collections.Pair[int64, uint64]) (bool, error) { waits[key.K2()] = true; return false, nil })
+	if err != nil {
+		return err
+	}
+	err = k.Outboxes.Walk(ctx, nil, func(id uint64, outbox types.OutboxState) (bool, error) {
+		consumer, err := k.GetConsumer(ctx, id)
+		if err != nil || outbox.Snapshot == nil || consumer.Status != types.ConsumerOpen || waits[id] {
+			return err != nil, err
+		}
+		ready, err := k.Ready.Has(ctx, id)
+		if err != nil || !ready {
+			return true, errors.Join(err, breachf("consumer %d waits for a snapshot, nobody looks at it", id))
+		}
+		return false, nil
+	})
 	if err != nil {
 		return err
 	}

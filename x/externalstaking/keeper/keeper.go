@@ -113,6 +113,14 @@ type Keeper struct {
 	Outcomes collections.Map[positionKey, types.Outcome]
 	// OutcomeQueue: (height, position) of the next attempt to book an outcome. Derived at import.
 	OutcomeQueue collections.KeySet[outcomeKey]
+	// ForcedQueue: (time, position) of the next look at operations that may be too old. Derived at import.
+	ForcedQueue collections.KeySet[collections.Pair[time.Time, positionKey]]
+	// Unresolved: (height, batch) of the next attempt to book a batch that has ended. Derived at import.
+	Unresolved collections.KeySet[collections.Pair[int64, batchKey]]
+	// Retirements: consumer -> how far it was left, until all of it but the registration is deleted.
+	Retirements collections.Map[uint64, types.Retirement]
+	// Retiring holds the retired consumers that EndBlock works on. Derived at import.
+	Retiring collections.KeySet[uint64]
 }
 
 // NewKeeper returns the keeper; SetVault completes the wiring.
@@ -184,6 +192,10 @@ func NewKeeper(
 		SweepConsumer:   collections.NewItem(sb, types.SweepConsumerPrefix, "sweep_consumer", collections.Uint64Value),
 		Outcomes:        collections.NewMap(sb, types.OutcomesPrefix, "outcomes", positionKeys, codec.CollValue[types.Outcome](cdc)),
 		OutcomeQueue:    collections.NewKeySet(sb, types.OutcomeQueuePrefix, "outcome_queue", collections.PairKeyCodec(collections.Int64Key, positionKeys)),
+		ForcedQueue:     collections.NewKeySet(sb, types.ForcedQueuePrefix, "forced_queue", collections.PairKeyCodec(sdk.TimeKey, positionKeys)),
+		Unresolved:      collections.NewKeySet(sb, types.UnresolvedPrefix, "unresolved", collections.PairKeyCodec(collections.Int64Key, batchKeys)),
+		Retirements:     collections.NewMap(sb, types.RetirementsPrefix, "retirements", collections.Uint64Key, codec.CollValue[types.Retirement](cdc)),
+		Retiring:        collections.NewKeySet(sb, types.RetiringPrefix, "retiring", collections.Uint64Key),
 	}
 	schema, err := sb.Build()
 	if err != nil {

@@ -430,6 +430,11 @@ func (f *fakeIBC) remove(ctx sdk.Context, consumer, sequence uint64) {
 	ctx.KVStore(f.key).Delete(packetKey(types.Port(consumer), sequence))
 }
 
+func (f *fakeIBC) ChanCloseInit(sdk.Context, string, string, *capabilitytypes.Capability) error {
+	f.channel = channeltypes.CLOSED
+	return nil
+}
+
 func (f *fakeIBC) GetAllPacketCommitmentsAtChannel(ctx sdk.Context, port, _ string) []channeltypes.PacketState {
 	var states []channeltypes.PacketState
 	id, _ := control.ParsePortID(types.ModuleName, port)

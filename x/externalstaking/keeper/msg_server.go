@@ -78,8 +78,8 @@ func (s msgServer) UpdateAdmin(ctx context.Context, msg *types.MsgUpdateAdmin) (
 }
 
 func (s msgServer) UpdateParams(ctx context.Context, msg *types.MsgUpdateParams) (*types.MsgUpdateParamsResponse, error) {
-	if msg.Authority != s.k.authority {
-		return nil, errorsmod.Wrapf(types.ErrUnauthorized, "%s may not change the params, only %s may: make a governance proposal", msg.Authority, s.k.authority)
+	if err := s.k.onlyAuthority(msg.Authority, "change the params"); err != nil {
+		return nil, err
 	}
 	if err := s.k.UpdateParams(sdk.UnwrapSDKContext(ctx), msg.Params); err != nil {
 		return nil, err

@@ -30,6 +30,18 @@ func (s msgServer) Unstake(ctx context.Context, msg *types.MsgUnstake) (*types.M
 	return &types.MsgUnstakeResponse{UnbondingPeriod: period}, nil
 }
 
+func (s msgServer) CancelStake(ctx context.Context, msg *types.MsgCancelStake) (*types.MsgCancelStakeResponse, error) {
+	user, err := s.k.address("user", msg.User)
+	if err != nil {
+		return nil, err
+	}
+	amount, err := s.k.CancelStake(ctx, user, msg.ConsumerID, msg.Validator)
+	if err != nil {
+		return nil, err
+	}
+	return &types.MsgCancelStakeResponse{Amount: amount}, nil
+}
+
 func (s msgServer) WithdrawRewards(ctx context.Context, msg *types.MsgWithdrawRewards) (*types.MsgWithdrawRewardsResponse, error) {
 	user, err := s.k.address("user", msg.User)
 	if err != nil {

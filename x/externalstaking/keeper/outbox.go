@@ -21,7 +21,7 @@ import (
 const (
 	// maxConsumersPerBlock bounds how many consumers' outboxes are examined, and how many are woken, in one block.
 	maxConsumersPerBlock = 50
-	// maxScanPerPacket bounds how many dirty validators without anything to send are passed over for one packet.
+	// maxScanPerPacket bounds how many validators are looked at for one packet.
 	maxScanPerPacket = 1000
 	// packetRoom is what entries may take of a packet; the rest is for its envelope.
 	packetRoom = control.MaxPacketBytes - 1024
@@ -133,12 +133,21 @@ func (k *Keeper) sendPacket(ctx sdk.Context, params types.Params, consumerID uin
 	}
 	outbox.LastBatchID++
 	batch := types.Batch{ID: outbox.LastBatchID, ChannelID: consumer.ChannelID, SentAt: ctx.BlockTime().UTC()}
-	operations, err := k.fillBatch(ctx, params, consumerID, &batch)
-	if err != nil || len(batch.Entries) == 0 {
+	ready, operations := false, 0
+	if outbox.Resyncing(ctx.BlockHeight()) {
+		ready, err = k.nextChunk(ctx, params, consumer, &outbox, &batch)
+	} else {
+		operations, err = k.fillBatch(ctx, params, consumer, &batch)
+		ready = len(batch.Entries) > 0
+	}
+	if err != nil || !ready {
 		return false, err
 	}
-	if batch.Sequence, err = k.transmit(ctx, params, consumer, batch); err != nil {
+	if batch.Sequence, err = k.transmit(ctx, params, consumer, outbox, batch); err != nil {
 		return false, err
+	}
+	if batch.Snapshot {
+		outbox.Snapshot.NextChunk++
 	}
 	if err := k.Outboxes.Set(ctx, consumerID, outbox); err != nil {
 		return false, err
@@ -157,8 +166,12 @@ func (k *Keeper) sendPacket(ctx sdk.Context, params types.Params, consumerID uin
 	})
 }
 
-func (k *Keeper) transmit(ctx sdk.Context, params types.Params, consumer types.Consumer, batch types.Batch) (uint64, error) {
-	data, err := control.EncodeStakeSync(control.StakeSync{BatchID: batch.ID, Entries: batch.Entries})
+func (k *Keeper) transmit(ctx sdk.Context, params types.Params, consumer types.Consumer, outbox types.OutboxState, batch types.Batch) (uint64, error) {
+	sync := control.StakeSync{BatchID: batch.ID, Entries: batch.Entries}
+	if batch.Snapshot {
+		sync.Reset_ = &control.Reset{Chunk: outbox.Snapshot.NextChunk, Last: batch.Last}
+	}
+	data, err := control.EncodeStakeSync(sync)
 	if err != nil {
 		return 0, err
 	}
@@ -173,8 +186,8 @@ func (k *Keeper) transmit(ctx sdk.Context, params types.Params, consumer types.C
 
 // fillBatch moves dirty validators into the batch, with as many of their queued operations as fit, and returns the
 // number of operations. Validators without anything to send are taken off the list.
-func (k *Keeper) fillBatch(ctx sdk.Context, params types.Params, consumerID uint64, batch *types.Batch) (int, error) {
-	dirty, err := k.dirtyValidators(ctx, consumerID)
+func (k *Keeper) fillBatch(ctx sdk.Context, params types.Params, consumer types.Consumer, batch *types.Batch) (int, error) {
+	dirty, err := k.dirtyValidators(ctx, consumer.ID)
 	if err != nil {
 		return 0, err
 	}
@@ -184,7 +197,7 @@ func (k *Keeper) fillBatch(ctx sdk.Context, params types.Params, consumerID uint
 		if entries == int(params.MaxEntriesPerPacket) || left <= 0 || size > room {
 			break
 		}
-		carried, err := k.addEntry(ctx, key, left, batch)
+		carried, err := k.addEntry(ctx, consumer, key, left, batch)
 		if err != nil {
 			return 0, err
 		}
@@ -219,8 +232,8 @@ func (k *Keeper) dirtyValidators(ctx sdk.Context, consumerID uint64) ([]validato
 
 // addEntry adds the validator's total to the batch if it differs from what the consumer accepted last or carries
 // operations, and returns their number. The total is the committed stake and the operations carried, nothing else;
-// an ended validator counts for nothing and carries none.
-func (k *Keeper) addEntry(ctx sdk.Context, key validatorKey, limit int, batch *types.Batch) (int, error) {
+// an ended validator counts for nothing and carries none, like all of a retired consumer.
+func (k *Keeper) addEntry(ctx sdk.Context, consumer types.Consumer, key validatorKey, limit int, batch *types.Batch) (int, error) {
 	pool, err := k.loadPool(ctx, key.K1(), key.K2())
 	if err != nil || pool.BatchID != 0 {
 		return 0, err
@@ -230,7 +243,7 @@ func (k *Keeper) addEntry(ctx sdk.Context, key validatorKey, limit int, batch *t
 		return 0, err
 	}
 	total, carried := math.ZeroInt(), 0
-	if !v.Ended() {
+	if !v.Ended() && !consumer.Retired {
 		total, carried, err = k.takeOperations(ctx, key, limit, batch.ID, pool.Bonded)
 		if err != nil {
 			return 0, err

@@ -22,6 +22,11 @@ func (k *Keeper) loadPosition(ctx context.Context, key positionKey) (position ty
 // savePosition writes a position that was live until now. Once nothing but rewards is left of it, it is counted out of
 // the live ones of its pool, and without rewards it is deleted. The caller saves the pool.
 func (k *Keeper) savePosition(ctx context.Context, key positionKey, position types.Position, pool *types.Pool) error {
+	if !position.Queued() && !position.Sent() {
+		if err := k.unforce(ctx, key, &position); err != nil {
+			return err
+		}
+	}
 	live, err := k.isLive(ctx, key, position)
 	if err != nil {
 		return err
@@ -72,6 +77,9 @@ func (k *Keeper) deletePosition(ctx context.Context, key positionKey, pool *type
 	pool.Positions--
 	if pool.Positions > 0 {
 		return nil
+	}
+	if err := k.lookAtRetirement(ctx, key.K2()); err != nil {
+		return err
 	}
 	return k.poolEmptied(ctx, key.K2(), key.K3())
 }

@@ -71,12 +71,15 @@ func (k *Keeper) rest(ctx sdk.Context, consumerID uint64) error {
 		return err
 	}
 	wake := int64(0)
+	resyncing := outbox.Resyncing(ctx.BlockHeight())
 	switch {
-	case !dirty || consumer.Status != types.ConsumerOpen:
+	case !dirty && outbox.Snapshot == nil || consumer.Status != types.ConsumerOpen:
 	case outbox.RetryHeight > ctx.BlockHeight():
 		wake = outbox.RetryHeight
-	case k.channelUsable(ctx, consumer) != nil:
+	case k.channelUsable(ctx, consumer) != nil, resyncing && !outbox.Snapshot.Sendable():
 		wake = ctx.BlockHeight() + unusableWait
+	case !dirty && !resyncing:
+		wake = outbox.ResyncHeight
 	default:
 		return nil
 	}

@@ -17,11 +17,16 @@ type resolution struct {
 	validator types.Validator
 	// batchID is the packet that carried the operations, 0 if none did.
 	batchID uint64
+	// entryBatchID is the batch that unbonding entries carry, 0 if the stake leaves without the consumer's confirmation.
+	entryBatchID uint64
 	// refused says why the consumer did not take them; empty if it did.
 	refused string
 	// slash is the one that hits all stake on the validator, nil if there is none.
 	slash *types.Slash
 }
+
+// ended is true if stake on the validator counts for nothing any more, so that nothing has to be awaited.
+func (r resolution) ended() bool { return r.validator.Ended() || r.consumer.Retired }
 
 // newResolution is how operations on a validator end without a packet, all of them accepted.
 func (k *Keeper) newResolution(ctx context.Context, consumer types.Consumer, validator string) (resolution, error) {
@@ -47,8 +52,8 @@ func (k *Keeper) newResolution(ctx context.Context, consumer types.Consumer, val
 //	stake    accepted: bonded, at what a slash that came meanwhile leaves of it
 //	         refused: rolled back, its lien released
 //	unstake  accepted: an unbonding entry
-//	         refused: queued again with its request time; on an ended validator, which counts for nothing any more, an
-//	         unbonding entry at once
+//	         refused: queued again with its request time; on an ended validator or a retired consumer, where it counts
+//	         for nothing any more, an unbonding entry at once
 //
 // The lien of a stake was taken when it was requested and that of an unstake stays until its entry is released, so
 // nothing here can fail for lack of collateral. The user is settled and the caller has removed the operations from the
@@ -128,8 +133,8 @@ func (k *Keeper) resolveUnstake(
 	switch {
 	case r.refused == "":
 		return k.commitUnstake(ctx, r, key, user, position, pool, unstake.Amount)
-	case r.validator.Ended():
-		r.batchID = 0
+	case r.ended():
+		r.entryBatchID = 0
 		return k.commitUnstake(ctx, r, key, user, position, pool, unstake.Amount)
 	default:
 		return k.requeueUnstake(ctx, r, key, user, position, unstake)
@@ -142,7 +147,7 @@ func (k *Keeper) commitUnstake(
 	position.Commit(pool, amount.Neg())
 	now := sdk.UnwrapSDKContext(ctx).BlockTime()
 	release, err := k.addUnbonding(ctx, key, types.UnbondingEntry{
-		Amount: amount, ReleaseTime: r.releaseTime(now), BatchID: r.batchID, CommittedAt: now.UTC(), UnbondingPeriod: r.consumer.UnbondingPeriod,
+		Amount: amount, ReleaseTime: r.releaseTime(now), BatchID: r.entryBatchID, CommittedAt: now.UTC(), UnbondingPeriod: r.consumer.UnbondingPeriod,
 		Hit: position.Hit,
 	})
 	if err != nil {
@@ -169,7 +174,7 @@ func (k *Keeper) requeueUnstake(
 // a packet has been running since the tombstone was learned, as nothing could be signed with it since.
 func (r resolution) releaseTime(now time.Time) time.Time {
 	start := now
-	if r.batchID == 0 && r.validator.Status == control.StatusTombstoned && r.validator.EndedAt != nil {
+	if r.entryBatchID == 0 && r.validator.Status == control.StatusTombstoned && r.validator.EndedAt != nil {
 		start = *r.validator.EndedAt
 	}
 	return start.Add(r.consumer.UnbondingPeriod)

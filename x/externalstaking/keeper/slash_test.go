@@ -1,6 +1,7 @@
 package keeper_test
 
 import (
+	"encoding/binary"
 	"fmt"
 	"testing"
 
@@ -281,6 +282,13 @@ func TestSL21GarbageEvidence(t *testing.T) {
 	require.ErrorIs(t, err, evidence.ErrInvalidSignature)
 	require.GreaterOrEqual(t, ctx.GasMeter().GasConsumed(), storetypes.Gas(2*5_000))
 	require.Empty(t, ctx.EventManager().Events())
+	for n := range 10_000 {
+		binary.BigEndian.PutUint64(forged.VoteB.Signature, uint64(n))
+		gas := ctx.GasMeter().GasConsumed()
+		_, err := l.msgs.SubmitDoubleVoting(ctx, &types.MsgSubmitDoubleVoting{Submitter: eve.String(), ConsumerID: 1, Evidence: forged})
+		require.ErrorIs(t, err, evidence.ErrInvalidSignature)
+		require.GreaterOrEqual(t, ctx.GasMeter().GasConsumed()-gas, storetypes.Gas(2*5_000))
+	}
 	for _, msg := range []sdk.Msg{
 		&types.MsgSubmitDoubleVoting{Submitter: eve.String(), ConsumerID: 1},
 		&types.MsgSubmitDoubleVoting{Submitter: eve.String(), ConsumerID: 1, Evidence: &cmtproto.DuplicateVoteEvidence{}},

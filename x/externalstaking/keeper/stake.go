@@ -44,12 +44,22 @@ func (k *Keeper) Stake(ctx context.Context, user sdk.AccAddress, consumerID uint
 
 // acceptsStake checks that new stake can reach the validator.
 func (k *Keeper) acceptsStake(ctx context.Context, consumer types.Consumer, validator string) error {
+	if err := checkTakesStake(consumer); err != nil {
+		return err
+	}
 	if err := k.channelUsable(sdk.UnwrapSDKContext(ctx), consumer); err != nil {
 		return err
 	}
 	sync, err := k.syncState(ctx, consumer.ID)
 	if err != nil {
 		return err
+	}
+	outbox, err := k.loadOutbox(ctx, consumer.ID)
+	if err != nil {
+		return err
+	}
+	if outbox.Resyncing(sdk.UnwrapSDKContext(ctx).BlockHeight()) {
+		return types.ErrChannelNotUsable.Wrapf("consumer %d is being told all totals anew; try again in a few minutes", consumer.ID)
 	}
 	if !sync.Complete {
 		return types.ErrChannelNotUsable.Wrapf("consumer %d has not reported its validators yet; try again once it has", consumer.ID)
@@ -92,7 +102,7 @@ func (k *Keeper) queueStake(ctx context.Context, consumer types.Consumer, valida
 	}
 	now := sdk.UnwrapSDKContext(ctx).BlockTime()
 	position.QueuedStake = position.QueuedStake.Merge(types.NewOperation(amount, now))
-	if err := k.queuePosition(ctx, key, position, pool); err != nil {
+	if err := k.queuePosition(ctx, consumer, key, position, pool); err != nil {
 		return err
 	}
 	address, err := k.accountKeeper.AddressCodec().BytesToString(user)
@@ -130,10 +140,20 @@ func (k *Keeper) addPosition(ctx context.Context, key positionKey, isNew bool, p
 	return k.Pools.Set(ctx, collections.Join(key.K2(), key.K3()), *pool)
 }
 
-// queuePosition writes a position with a new queued operation and has its validator looked at in EndBlock.
-func (k *Keeper) queuePosition(ctx context.Context, key positionKey, position types.Position, pool types.Pool) error {
+// queuePosition writes a position with a new queued operation and has its validator looked at in EndBlock, and the
+// operation when it has become too old.
+func (k *Keeper) queuePosition(ctx context.Context, consumer types.Consumer, key positionKey, position types.Position, pool types.Pool) error {
 	if err := k.enqueue(ctx, key, &position); err != nil {
 		return err
+	}
+	if position.ForcedAt == nil {
+		delay, err := k.forceDelay(ctx, consumer)
+		if err != nil {
+			return err
+		}
+		if err := k.forceAt(ctx, key, &position, position.EarliestRequest().Add(delay)); err != nil {
+			return err
+		}
 	}
 	if err := k.Positions.Set(ctx, key, position); err != nil {
 		return err
@@ -209,15 +229,57 @@ func (k *Keeper) queueUnstake(ctx context.Context, consumer types.Consumer, key 
 		return err
 	}
 	op := types.NewOperation(amount, sdk.UnwrapSDKContext(ctx).BlockTime())
-	if !r.validator.Ended() {
+	if !r.ended() {
 		position.QueuedUnstake = position.QueuedUnstake.Merge(op)
-		return k.queuePosition(ctx, key, position, pool)
+		return k.queuePosition(ctx, consumer, key, position, pool)
 	}
 	// It counts for nothing on the consumer any more, so there is nothing to wait for.
 	if err := k.resolve(ctx, r, key, position, &pool, nil, &op); err != nil {
 		return err
 	}
 	return k.savePool(ctx, key.K2(), key.K3(), pool)
+}
+
+// CancelStake takes back all of the user's stake on a consumer validator that was not sent yet and returns how much that
+// was. It works whatever the state of the consumer; what is in flight is for the consumer to answer.
+func (k *Keeper) CancelStake(ctx context.Context, user sdk.AccAddress, consumerID uint64, validator string) (math.Int, error) {
+	consumer, err := k.GetConsumer(ctx, consumerID)
+	if err != nil {
+		return math.Int{}, err
+	}
+	if err := k.vault.Settle(ctx, user); err != nil {
+		return math.Int{}, err
+	}
+	key := collections.Join3(user, consumerID, validator)
+	position, _, err := k.loadPosition(ctx, key)
+	if err != nil {
+		return math.Int{}, err
+	}
+	stake := position.QueuedStake
+	if stake == nil {
+		return math.Int{}, types.ErrNothingToCancel.Wrapf("no stake on validator %q of consumer %d waits to be sent (in flight %s, bonded %s); what is bonded can be unstaked",
+			validator, consumerID, position.SentStake.Value(), position.Bonded)
+	}
+	r, err := k.newResolution(ctx, consumer, validator)
+	if err != nil {
+		return math.Int{}, err
+	}
+	r.refused = "cancelled"
+	pool, err := k.loadPool(ctx, consumerID, validator)
+	if err != nil {
+		return math.Int{}, err
+	}
+	position.QueuedStake = nil
+	if !position.Queued() {
+		if err := k.dequeue(ctx, key, &position); err != nil {
+			return math.Int{}, err
+		}
+	}
+	if err := k.resolve(ctx, r, key, position, &pool, stake, nil); err != nil {
+		return math.Int{}, err
+	}
+	telemetry.IncrCounter(1, types.ModuleName, "cancel_stake")
+	return stake.Amount, k.savePool(ctx, consumerID, validator, pool)
 }
 
 // checkTotals accepts amount if no sum of stake can exceed what the control channel carries, neither a validator's total

@@ -45,6 +45,11 @@ func (k *Keeper) receiveValidatorSync(ctx sdk.Context, consumer types.Consumer, 
 			return err
 		}
 	}
+	if sync.NeedReset {
+		if err := k.resetRequested(ctx, consumer.ID); err != nil {
+			return err
+		}
+	}
 	if sync.Reset_ != nil && sync.Reset_.Last {
 		if err := k.removeUnseen(ctx, consumer.ID, state.Round, latest); err != nil {
 			return err
@@ -252,20 +257,21 @@ func (k *Keeper) removeUnseen(ctx sdk.Context, consumerID, round uint64, latest 
 		return err
 	}
 	for _, v := range unseen {
-		removed := v.Apply(types.Report{
-			Status: control.StatusRemoved, At: latest, Time: ctx.BlockTime(), Height: ctx.BlockHeight(), Round: v.SeenRound,
-		})
-		if err := k.setValidator(ctx, consumerID, v, removed); err != nil {
+		if err := k.endValidator(ctx, consumerID, v, control.StatusRemoved, latest); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// makeRoom lets one more validator in: at the bound, the one that has not been active for longest and that nothing is
+// makeRoom lets one more validator in, but none to a retired consumer, where nobody will stake to it: at the bound, the one that has not been active for longest and that nothing is
 // left on is forgotten. False, with an event, if there is none among the oldest few; not an error, because what was
 // learned about those few is kept for the next attempt.
 func (k *Keeper) makeRoom(ctx sdk.Context, consumerID uint64, newcomer string) (bool, error) {
+	consumer, err := k.GetConsumer(ctx, consumerID)
+	if err != nil || consumer.Retired {
+		return false, err
+	}
 	params, err := k.Params.Get(ctx)
 	if err != nil {
 		return false, err
@@ -328,27 +334,47 @@ func (k *Keeper) evict(ctx sdk.Context, consumerID uint64, v types.Validator) (b
 	if err != nil || dirty || !pool.Empty() {
 		return false, err
 	}
+	return true, k.forgetValidator(ctx, consumerID, v)
+}
+
+// forgetValidator deletes a validator without positions and everything known about it. What is held over for it is passed
+// on.
+func (k *Keeper) forgetValidator(ctx sdk.Context, consumerID uint64, v types.Validator) error {
+	key := collections.Join(consumerID, v.Address)
 	if err := k.unassignHeldOver(ctx, key); err != nil {
-		return false, err
+		return err
 	}
 	for _, owned := range v.Keys {
 		if err := k.KeyOwners.Remove(ctx, collections.Join(consumerID, ownerKey(keyAddress(owned.ConsPubkey), owned.From))); err != nil {
-			return false, err
+			return err
 		}
 	}
 	if err := k.Evictable.Remove(ctx, collections.Join3(consumerID, v.ReportedAt, v.Address)); err != nil {
-		return false, err
+		return err
+	}
+	// A slashed validator is tombstoned: it makes no room, so these are there only when the consumer is cleared.
+	ofValidator := collections.NewSuperPrefixedTripleRange[uint64, string, uint64](consumerID, v.Address)
+	if err := k.Slashes.Clear(ctx, ofValidator); err != nil {
+		return err
+	}
+	if err := k.UnbondedBatches.Clear(ctx, ofValidator); err != nil {
+		return err
+	}
+	if err := k.Sweeps.Remove(ctx, key); err != nil {
+		return err
+	}
+	for _, set := range []collections.KeySet[validatorKey]{k.Dirty, k.Resolving} {
+		if err := set.Remove(ctx, key); err != nil {
+			return err
+		}
 	}
 	if err := k.Pools.Remove(ctx, key); err != nil {
-		return false, err
-	}
-	if err := k.Resolving.Remove(ctx, key); err != nil {
-		return false, err
+		return err
 	}
 	if err := k.Validators.Remove(ctx, key); err != nil {
-		return false, err
+		return err
 	}
-	return true, k.countValidators(ctx, consumerID, -1)
+	return k.countValidators(ctx, consumerID, -1)
 }
 
 // indexEvictable keeps the index of what may make room in step with a changed validator.

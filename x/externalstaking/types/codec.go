@@ -18,6 +18,11 @@ func RegisterLegacyAminoCodec(cdc *codec.LegacyAmino) {
 	legacy.RegisterAminoMsg(cdc, &MsgWithdrawRewards{}, "mesh/xs/MsgWithdrawRewards")
 	legacy.RegisterAminoMsg(cdc, &MsgSubmitDoubleVoting{}, "mesh/xs/MsgSubmitDoubleVoting")
 	legacy.RegisterAminoMsg(cdc, &MsgSubmitMisbehaviour{}, "mesh/xs/MsgSubmitMisbehaviour")
+	legacy.RegisterAminoMsg(cdc, &MsgCancelStake{}, "mesh/xs/MsgCancelStake")
+	legacy.RegisterAminoMsg(cdc, &MsgPauseConsumer{}, "mesh/xs/MsgPauseConsumer")
+	legacy.RegisterAminoMsg(cdc, &MsgEndorseConsumer{}, "mesh/xs/MsgEndorseConsumer")
+	legacy.RegisterAminoMsg(cdc, &MsgRetireConsumer{}, "mesh/xs/MsgRetireConsumer")
+	legacy.RegisterAminoMsg(cdc, &MsgCloseChannel{}, "mesh/xs/MsgCloseChannel")
 	legacy.RegisterAminoMsg(cdc, &MsgUpdateParams{}, "mesh/xs/MsgUpdateParams")
 	cdc.RegisterConcrete(&Params{}, "mesh/xs/Params", nil)
 }
@@ -27,7 +32,8 @@ func RegisterInterfaces(registry cdctypes.InterfaceRegistry) {
 	registry.RegisterImplementations((*sdk.Msg)(nil),
 		&MsgRegisterConsumer{}, &MsgUpdateConsumer{}, &MsgUpdateAdmin{},
 		&MsgStake{}, &MsgUnstake{}, &MsgWithdrawRewards{},
-		&MsgSubmitDoubleVoting{}, &MsgSubmitMisbehaviour{}, &MsgUpdateParams{},
+		&MsgSubmitDoubleVoting{}, &MsgSubmitMisbehaviour{},
+		&MsgCancelStake{}, &MsgPauseConsumer{}, &MsgEndorseConsumer{}, &MsgRetireConsumer{}, &MsgCloseChannel{}, &MsgUpdateParams{},
 	)
 	msgservice.RegisterMsgServiceDesc(registry, &_Msg_serviceDesc)
 }

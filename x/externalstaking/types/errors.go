@@ -36,4 +36,7 @@ var (
 	ErrAlreadySlashed         = errors.Register(ModuleName, 30, "validator was slashed already")
 	ErrClientRefused          = errors.Register(ModuleName, 31, "misbehaviour proves nothing to the light client")
 	ErrInvalidSlash           = errors.Register(ModuleName, 32, "invalid slash")
+	ErrPaused                 = errors.Register(ModuleName, 33, "consumer is paused")
+	ErrRetired                = errors.Register(ModuleName, 34, "consumer is retired")
+	ErrNothingToCancel        = errors.Register(ModuleName, 35, "nothing to cancel")
 )

@@ -1488,7 +1488,7 @@ func (m *EventBatchSent) GetOperations() uint32 {
 type EventBatchResolved struct {
 	ConsumerID uint64 `protobuf:"varint,1,opt,name=consumer_id,json=consumerId,proto3" json:"consumer_id,omitempty"`
 	BatchID    uint64 `protobuf:"varint,2,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
-	// outcome is accepted, refused or timed out.
+	// outcome is accepted, refused, timed out or undecided.
 	Outcome  string `protobuf:"bytes,3,opt,name=outcome,proto3" json:"outcome,omitempty"`
 	Rejected uint32 `protobuf:"varint,4,opt,name=rejected,proto3" json:"rejected,omitempty"`
 }
@@ -1554,6 +1554,317 @@ func (m *EventBatchResolved) GetRejected() uint32 {
 	return 0
 }
 
+// EventBatchKept is emitted when a batch has ended that cannot be booked yet.
+type EventBatchKept struct {
+	ConsumerID uint64 `protobuf:"varint,1,opt,name=consumer_id,json=consumerId,proto3" json:"consumer_id,omitempty"`
+	BatchID    uint64 `protobuf:"varint,2,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
+	Reason     string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+}
+
+func (m *EventBatchKept) Reset()         { *m = EventBatchKept{} }
+func (m *EventBatchKept) String() string { return proto.CompactTextString(m) }
+func (*EventBatchKept) ProtoMessage()    {}
+func (*EventBatchKept) Descriptor() ([]byte, []int) {
+	return fileDescriptor_24d4a6574d90ce89, []int{22}
+}
+func (m *EventBatchKept) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventBatchKept) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventBatchKept.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventBatchKept) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventBatchKept.Merge(m, src)
+}
+func (m *EventBatchKept) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventBatchKept) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventBatchKept.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventBatchKept proto.InternalMessageInfo
+
+func (m *EventBatchKept) GetConsumerID() uint64 {
+	if m != nil {
+		return m.ConsumerID
+	}
+	return 0
+}
+
+func (m *EventBatchKept) GetBatchID() uint64 {
+	if m != nil {
+		return m.BatchID
+	}
+	return 0
+}
+
+func (m *EventBatchKept) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
+// EventOperationForced is emitted when operations ended without the consumer's answer, because they were too old or the
+// consumer is retired. What became of each is in the events of commitment and rollback.
+type EventOperationForced struct {
+	User       string `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	ConsumerID uint64 `protobuf:"varint,2,opt,name=consumer_id,json=consumerId,proto3" json:"consumer_id,omitempty"`
+	Validator  string `protobuf:"bytes,3,opt,name=validator,proto3" json:"validator,omitempty"`
+}
+
+func (m *EventOperationForced) Reset()         { *m = EventOperationForced{} }
+func (m *EventOperationForced) String() string { return proto.CompactTextString(m) }
+func (*EventOperationForced) ProtoMessage()    {}
+func (*EventOperationForced) Descriptor() ([]byte, []int) {
+	return fileDescriptor_24d4a6574d90ce89, []int{23}
+}
+func (m *EventOperationForced) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventOperationForced) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventOperationForced.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventOperationForced) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventOperationForced.Merge(m, src)
+}
+func (m *EventOperationForced) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventOperationForced) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventOperationForced.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventOperationForced proto.InternalMessageInfo
+
+func (m *EventOperationForced) GetUser() string {
+	if m != nil {
+		return m.User
+	}
+	return ""
+}
+
+func (m *EventOperationForced) GetConsumerID() uint64 {
+	if m != nil {
+		return m.ConsumerID
+	}
+	return 0
+}
+
+func (m *EventOperationForced) GetValidator() string {
+	if m != nil {
+		return m.Validator
+	}
+	return ""
+}
+
+// EventSnapshotWanted is emitted when a snapshot of all totals is going to be sent.
+type EventSnapshotWanted struct {
+	ConsumerID uint64 `protobuf:"varint,1,opt,name=consumer_id,json=consumerId,proto3" json:"consumer_id,omitempty"`
+	Reason     string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+}
+
+func (m *EventSnapshotWanted) Reset()         { *m = EventSnapshotWanted{} }
+func (m *EventSnapshotWanted) String() string { return proto.CompactTextString(m) }
+func (*EventSnapshotWanted) ProtoMessage()    {}
+func (*EventSnapshotWanted) Descriptor() ([]byte, []int) {
+	return fileDescriptor_24d4a6574d90ce89, []int{24}
+}
+func (m *EventSnapshotWanted) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventSnapshotWanted) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventSnapshotWanted.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventSnapshotWanted) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventSnapshotWanted.Merge(m, src)
+}
+func (m *EventSnapshotWanted) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventSnapshotWanted) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventSnapshotWanted.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventSnapshotWanted proto.InternalMessageInfo
+
+func (m *EventSnapshotWanted) GetConsumerID() uint64 {
+	if m != nil {
+		return m.ConsumerID
+	}
+	return 0
+}
+
+func (m *EventSnapshotWanted) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
+// EventSnapshotApplied is emitted when the consumer has accepted all chunks of a snapshot.
+type EventSnapshotApplied struct {
+	ConsumerID uint64 `protobuf:"varint,1,opt,name=consumer_id,json=consumerId,proto3" json:"consumer_id,omitempty"`
+}
+
+func (m *EventSnapshotApplied) Reset()         { *m = EventSnapshotApplied{} }
+func (m *EventSnapshotApplied) String() string { return proto.CompactTextString(m) }
+func (*EventSnapshotApplied) ProtoMessage()    {}
+func (*EventSnapshotApplied) Descriptor() ([]byte, []int) {
+	return fileDescriptor_24d4a6574d90ce89, []int{25}
+}
+func (m *EventSnapshotApplied) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventSnapshotApplied) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventSnapshotApplied.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventSnapshotApplied) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventSnapshotApplied.Merge(m, src)
+}
+func (m *EventSnapshotApplied) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventSnapshotApplied) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventSnapshotApplied.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventSnapshotApplied proto.InternalMessageInfo
+
+func (m *EventSnapshotApplied) GetConsumerID() uint64 {
+	if m != nil {
+		return m.ConsumerID
+	}
+	return 0
+}
+
+// EventConsumerRetired is emitted when a consumer was retired.
+type EventConsumerRetired struct {
+	ConsumerID uint64 `protobuf:"varint,1,opt,name=consumer_id,json=consumerId,proto3" json:"consumer_id,omitempty"`
+}
+
+func (m *EventConsumerRetired) Reset()         { *m = EventConsumerRetired{} }
+func (m *EventConsumerRetired) String() string { return proto.CompactTextString(m) }
+func (*EventConsumerRetired) ProtoMessage()    {}
+func (*EventConsumerRetired) Descriptor() ([]byte, []int) {
+	return fileDescriptor_24d4a6574d90ce89, []int{26}
+}
+func (m *EventConsumerRetired) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventConsumerRetired) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventConsumerRetired.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventConsumerRetired) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventConsumerRetired.Merge(m, src)
+}
+func (m *EventConsumerRetired) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventConsumerRetired) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventConsumerRetired.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventConsumerRetired proto.InternalMessageInfo
+
+func (m *EventConsumerRetired) GetConsumerID() uint64 {
+	if m != nil {
+		return m.ConsumerID
+	}
+	return 0
+}
+
+// EventConsumerCleared is emitted when nothing of a retired consumer is left but its registration.
+type EventConsumerCleared struct {
+	ConsumerID uint64 `protobuf:"varint,1,opt,name=consumer_id,json=consumerId,proto3" json:"consumer_id,omitempty"`
+}
+
+func (m *EventConsumerCleared) Reset()         { *m = EventConsumerCleared{} }
+func (m *EventConsumerCleared) String() string { return proto.CompactTextString(m) }
+func (*EventConsumerCleared) ProtoMessage()    {}
+func (*EventConsumerCleared) Descriptor() ([]byte, []int) {
+	return fileDescriptor_24d4a6574d90ce89, []int{27}
+}
+func (m *EventConsumerCleared) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventConsumerCleared) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventConsumerCleared.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventConsumerCleared) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventConsumerCleared.Merge(m, src)
+}
+func (m *EventConsumerCleared) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventConsumerCleared) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventConsumerCleared.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventConsumerCleared proto.InternalMessageInfo
+
+func (m *EventConsumerCleared) GetConsumerID() uint64 {
+	if m != nil {
+		return m.ConsumerID
+	}
+	return 0
+}
+
 // EventDriftDetected is emitted when the consumer's total differs from what it accepted.
 type EventDriftDetected struct {
 	ConsumerID uint64 `protobuf:"varint,1,opt,name=consumer_id,json=consumerId,proto3" json:"consumer_id,omitempty"`
@@ -1565,7 +1876,7 @@ func (m *EventDriftDetected) Reset()         { *m = EventDriftDetected{} }
 func (m *EventDriftDetected) String() string { return proto.CompactTextString(m) }
 func (*EventDriftDetected) ProtoMessage()    {}
 func (*EventDriftDetected) Descriptor() ([]byte, []int) {
-	return fileDescriptor_24d4a6574d90ce89, []int{22}
+	return fileDescriptor_24d4a6574d90ce89, []int{28}
 }
 func (m *EventDriftDetected) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1628,7 +1939,7 @@ func (m *EventRewardsReceived) Reset()         { *m = EventRewardsReceived{} }
 func (m *EventRewardsReceived) String() string { return proto.CompactTextString(m) }
 func (*EventRewardsReceived) ProtoMessage()    {}
 func (*EventRewardsReceived) Descriptor() ([]byte, []int) {
-	return fileDescriptor_24d4a6574d90ce89, []int{23}
+	return fileDescriptor_24d4a6574d90ce89, []int{29}
 }
 func (m *EventRewardsReceived) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1697,7 +2008,7 @@ func (m *EventRewardsWithdrawn) Reset()         { *m = EventRewardsWithdrawn{} }
 func (m *EventRewardsWithdrawn) String() string { return proto.CompactTextString(m) }
 func (*EventRewardsWithdrawn) ProtoMessage()    {}
 func (*EventRewardsWithdrawn) Descriptor() ([]byte, []int) {
-	return fileDescriptor_24d4a6574d90ce89, []int{24}
+	return fileDescriptor_24d4a6574d90ce89, []int{30}
 }
 func (m *EventRewardsWithdrawn) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1763,7 +2074,7 @@ func (m *EventParamsUpdated) Reset()         { *m = EventParamsUpdated{} }
 func (m *EventParamsUpdated) String() string { return proto.CompactTextString(m) }
 func (*EventParamsUpdated) ProtoMessage()    {}
 func (*EventParamsUpdated) Descriptor() ([]byte, []int) {
-	return fileDescriptor_24d4a6574d90ce89, []int{25}
+	return fileDescriptor_24d4a6574d90ce89, []int{31}
 }
 func (m *EventParamsUpdated) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1809,7 +2120,7 @@ func (m *EventOutboxFailed) Reset()         { *m = EventOutboxFailed{} }
 func (m *EventOutboxFailed) String() string { return proto.CompactTextString(m) }
 func (*EventOutboxFailed) ProtoMessage()    {}
 func (*EventOutboxFailed) Descriptor() ([]byte, []int) {
-	return fileDescriptor_24d4a6574d90ce89, []int{26}
+	return fileDescriptor_24d4a6574d90ce89, []int{32}
 }
 func (m *EventOutboxFailed) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1875,6 +2186,12 @@ func init() {
 	proto.RegisterType((*EventOutcomeKept)(nil), "mesh.externalstaking.v1.EventOutcomeKept")
 	proto.RegisterType((*EventBatchSent)(nil), "mesh.externalstaking.v1.EventBatchSent")
 	proto.RegisterType((*EventBatchResolved)(nil), "mesh.externalstaking.v1.EventBatchResolved")
+	proto.RegisterType((*EventBatchKept)(nil), "mesh.externalstaking.v1.EventBatchKept")
+	proto.RegisterType((*EventOperationForced)(nil), "mesh.externalstaking.v1.EventOperationForced")
+	proto.RegisterType((*EventSnapshotWanted)(nil), "mesh.externalstaking.v1.EventSnapshotWanted")
+	proto.RegisterType((*EventSnapshotApplied)(nil), "mesh.externalstaking.v1.EventSnapshotApplied")
+	proto.RegisterType((*EventConsumerRetired)(nil), "mesh.externalstaking.v1.EventConsumerRetired")
+	proto.RegisterType((*EventConsumerCleared)(nil), "mesh.externalstaking.v1.EventConsumerCleared")
 	proto.RegisterType((*EventDriftDetected)(nil), "mesh.externalstaking.v1.EventDriftDetected")
 	proto.RegisterType((*EventRewardsReceived)(nil), "mesh.externalstaking.v1.EventRewardsReceived")
 	proto.RegisterType((*EventRewardsWithdrawn)(nil), "mesh.externalstaking.v1.EventRewardsWithdrawn")
@@ -1887,80 +2204,84 @@ func init() {
 }
 
 var fileDescriptor_24d4a6574d90ce89 = []byte{
-	// 1157 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xcc, 0x58, 0x4f, 0x6f, 0x1b, 0x45,
-	0x14, 0xcf, 0x36, 0x4e, 0x62, 0x8f, 0x93, 0xaa, 0x5d, 0x4a, 0x6b, 0x45, 0x60, 0xb7, 0x2b, 0x54,
-	0x55, 0x02, 0x6c, 0x25, 0xa8, 0x12, 0x17, 0x0e, 0xd8, 0x4e, 0x91, 0xc5, 0x21, 0xd5, 0x98, 0x82,
-	0x84, 0x90, 0xa2, 0xf1, 0xec, 0x8b, 0x3d, 0x78, 0x77, 0x66, 0xd9, 0x99, 0x75, 0x62, 0x04, 0x9f,
-	0x80, 0x3f, 0x8a, 0x40, 0x7c, 0x02, 0x4e, 0x70, 0xe0, 0x2b, 0x70, 0xe0, 0xd2, 0x13, 0xea, 0x11,
-	0x09, 0x29, 0x20, 0xe7, 0xca, 0x87, 0x40, 0x33, 0x3b, 0xeb, 0x3f, 0x09, 0xa9, 0x88, 0xd5, 0xc6,
-	0xbd, 0xed, 0x9b, 0x79, 0x33, 0xef, 0xf7, 0xde, 0xfb, 0xbd, 0x37, 0x33, 0x8b, 0x5e, 0x0b, 0x41,
-	0xf6, 0x6a, 0x70, 0xa8, 0x20, 0xe6, 0x24, 0x90, 0x8a, 0xf4, 0x19, 0xef, 0xd6, 0x06, 0x5b, 0x35,
-	0x18, 0x00, 0x57, 0xb2, 0x1a, 0xc5, 0x42, 0x09, 0xf7, 0x96, 0xd6, 0xaa, 0x9e, 0xd2, 0xaa, 0x0e,
-	0xb6, 0x36, 0x6f, 0x74, 0x45, 0x57, 0x18, 0x9d, 0x9a, 0xfe, 0x4a, 0xd5, 0x37, 0x2b, 0x5d, 0x21,
-	0xba, 0x01, 0xd4, 0x8c, 0xd4, 0x49, 0xf6, 0x6b, 0x8a, 0x85, 0x20, 0x15, 0x09, 0x23, 0xab, 0xf0,
-	0xaa, 0xb1, 0x4a, 0x05, 0x57, 0xb1, 0x08, 0xb4, 0x35, 0xfb, 0x69, 0xa7, 0xef, 0x9e, 0x07, 0x8a,
-	0x0a, 0x2e, 0x93, 0x10, 0xe2, 0x54, 0xcf, 0xfb, 0xc7, 0x41, 0xb7, 0x76, 0x34, 0xce, 0x86, 0x1d,
-	0xc7, 0xd0, 0x65, 0x52, 0x41, 0x0c, 0xbe, 0x5b, 0x43, 0xc5, 0x4c, 0x7b, 0x8f, 0xf9, 0x25, 0xe7,
-	0xb6, 0x73, 0x2f, 0x57, 0xbf, 0x3a, 0x3a, 0xae, 0xa0, 0x4c, 0xb9, 0xd5, 0xc4, 0x28, 0x53, 0x69,
-	0xf9, 0xee, 0x0d, 0xb4, 0x42, 0xfc, 0x90, 0xf1, 0xd2, 0x95, 0xdb, 0xce, 0xbd, 0x02, 0x4e, 0x05,
-	0xf7, 0x2e, 0xca, 0xd3, 0x1e, 0x61, 0x5c, 0xef, 0xb1, 0xac, 0x27, 0xea, 0xc5, 0xd1, 0x71, 0x65,
-	0xad, 0xa1, 0xc7, 0x5a, 0x4d, 0xbc, 0x66, 0x26, 0x5b, 0xbe, 0x7b, 0x1f, 0x6d, 0x50, 0xc1, 0x39,
-	0x50, 0xc5, 0x84, 0x51, 0xce, 0x19, 0xe5, 0x6b, 0xa3, 0xe3, 0xca, 0x7a, 0x63, 0x3c, 0xd1, 0x6a,
-	0xe2, 0xf5, 0x89, 0x5a, 0xcb, 0x77, 0x5f, 0x47, 0xd7, 0xa9, 0x48, 0xb8, 0x82, 0x38, 0x22, 0xb1,
-	0x1a, 0xee, 0x45, 0x22, 0x56, 0xa5, 0x15, 0x03, 0xe0, 0xda, 0xf4, 0xc4, 0x43, 0x11, 0x2b, 0xef,
-	0x6b, 0x07, 0xdd, 0x98, 0x71, 0xf7, 0x51, 0xe4, 0x13, 0x35, 0x8f, 0xaf, 0x0d, 0x94, 0xcf, 0x24,
-	0xe3, 0x6e, 0x71, 0xfb, 0x4e, 0xf5, 0x9c, 0x14, 0x57, 0xb3, 0x2d, 0xea, 0xb9, 0xc7, 0xc7, 0x95,
-	0x25, 0x3c, 0x5e, 0xe8, 0x49, 0xe4, 0xa6, 0x68, 0x7a, 0x84, 0x73, 0x08, 0x76, 0x23, 0xe0, 0xf3,
-	0x60, 0x79, 0x03, 0x21, 0x9a, 0xee, 0xa0, 0xf5, 0x4d, 0xf0, 0xeb, 0x1b, 0xa3, 0xe3, 0x4a, 0xc1,
-	0xee, 0xdb, 0x6a, 0xe2, 0x82, 0x55, 0x68, 0xf9, 0xde, 0x57, 0xce, 0xac, 0xd5, 0x46, 0x20, 0xe4,
-	0x73, 0xb7, 0xea, 0xde, 0x44, 0xab, 0x31, 0x10, 0x29, 0x78, 0xca, 0x01, 0x6c, 0x25, 0xef, 0x37,
-	0x07, 0xbd, 0x6c, 0xd0, 0x7c, 0x48, 0x02, 0xe6, 0x13, 0x25, 0xe6, 0x4f, 0xc9, 0x2b, 0xa8, 0x30,
-	0xc8, 0x36, 0xb1, 0x14, 0x9c, 0x0c, 0xb8, 0x6f, 0xa3, 0x55, 0xa9, 0x88, 0x4a, 0xa4, 0x01, 0x70,
-	0x75, 0xfb, 0x76, 0x9a, 0xae, 0xac, 0x6c, 0x06, 0x5b, 0xd5, 0x31, 0x82, 0xb6, 0xd1, 0xc3, 0x56,
-	0xdf, 0xbd, 0x83, 0xd6, 0xfb, 0x30, 0xdc, 0xa3, 0x82, 0xef, 0x07, 0x8c, 0x2a, 0xc3, 0xcb, 0x3c,
-	0x2e, 0xf6, 0x61, 0xd8, 0xb0, 0x43, 0xde, 0xe7, 0xe8, 0xba, 0x71, 0x62, 0x87, 0xab, 0x78, 0xd8,
-	0xee, 0xb3, 0x28, 0x7a, 0xf6, 0x0e, 0x9c, 0x17, 0xc1, 0x23, 0x07, 0xbd, 0x64, 0x8c, 0xb7, 0x15,
-	0xe9, 0x03, 0x86, 0xcf, 0x12, 0x90, 0x3a, 0x7e, 0x2e, 0xca, 0x25, 0x12, 0x62, 0x63, 0xb7, 0x80,
-	0xcd, 0xf7, 0x69, 0x48, 0x57, 0x2e, 0x06, 0x69, 0xf9, 0x3f, 0x20, 0x91, 0x50, 0xd7, 0x58, 0x5a,
-	0xab, 0xd8, 0x4a, 0xde, 0x77, 0x59, 0x52, 0x1f, 0x71, 0xf9, 0xc2, 0x80, 0x9a, 0x8d, 0x53, 0x43,
-	0x84, 0x21, 0x53, 0x0b, 0x86, 0xf4, 0x53, 0xd6, 0x8e, 0xd2, 0xd4, 0x89, 0x20, 0x00, 0xbf, 0x4e,
-	0x68, 0x7f, 0x81, 0x98, 0xa6, 0x68, 0xb6, 0x32, 0x43, 0xb3, 0x3f, 0x4f, 0xe5, 0xf4, 0x45, 0x08,
-	0xa0, 0xfb, 0x1e, 0x5a, 0x8f, 0x21, 0x00, 0x22, 0x61, 0x4f, 0x1f, 0x90, 0x06, 0x72, 0x71, 0x7b,
-	0xb3, 0x9a, 0x9e, 0x9e, 0xd5, 0xec, 0xf4, 0xac, 0x7e, 0x90, 0x9d, 0x9e, 0xf5, 0xbc, 0x6e, 0xc1,
-	0x47, 0x7f, 0x55, 0x1c, 0x5c, 0xb4, 0x2b, 0xf5, 0xdc, 0x24, 0x13, 0xd3, 0x8c, 0x4d, 0x16, 0xeb,
-	0xdc, 0x79, 0x99, 0xf8, 0xde, 0x41, 0x37, 0x2d, 0xd6, 0x8e, 0xe0, 0x3e, 0xe3, 0x5d, 0x9c, 0x7a,
-	0xb2, 0x50, 0x2e, 0xff, 0x92, 0xf1, 0x63, 0x67, 0xc0, 0x7c, 0xe0, 0x14, 0xde, 0xa5, 0x14, 0xa2,
-	0x79, 0x1b, 0xb9, 0x4c, 0x3a, 0x86, 0x5d, 0xe3, 0x3e, 0x38, 0x1e, 0xd0, 0x3e, 0xf6, 0x19, 0xb7,
-	0x77, 0x09, 0x6c, 0xbe, 0x35, 0xa8, 0x1e, 0xb0, 0x6e, 0x6f, 0x0c, 0x2a, 0x95, 0xdc, 0x4d, 0x94,
-	0x97, 0x3a, 0x93, 0x9c, 0xa6, 0xdc, 0xc8, 0xe1, 0xb1, 0xec, 0x7d, 0x91, 0xb5, 0x83, 0x44, 0x46,
-	0x40, 0xd5, 0x25, 0x77, 0xed, 0xdf, 0xcf, 0x9c, 0x7b, 0xed, 0x80, 0xc8, 0xde, 0xb3, 0x07, 0x30,
-	0x1d, 0x82, 0xe5, 0xd9, 0x10, 0x3c, 0x2d, 0x6c, 0xfb, 0x31, 0x31, 0x37, 0x2c, 0xcb, 0xbd, 0xb1,
-	0xac, 0xd7, 0x68, 0xd6, 0x81, 0x5f, 0x5a, 0x4d, 0xd7, 0xa4, 0x92, 0xf7, 0xb3, 0x63, 0xcf, 0x40,
-	0xd3, 0xcb, 0x32, 0x67, 0x2e, 0x81, 0x90, 0xd3, 0x0e, 0xe6, 0xce, 0x3a, 0x68, 0xc9, 0xba, 0x32,
-	0x43, 0xd6, 0x6f, 0x67, 0xc0, 0x62, 0xf0, 0x13, 0xba, 0xd8, 0xea, 0xa1, 0xf6, 0x4e, 0xd6, 0x3e,
-	0x00, 0x88, 0x1e, 0x30, 0xce, 0x9e, 0x03, 0x15, 0xbc, 0x6f, 0x1c, 0x74, 0xcd, 0x58, 0xd9, 0x4d,
-	0x14, 0x15, 0x21, 0xbc, 0x0f, 0x91, 0xba, 0x24, 0xa7, 0x6d, 0x0d, 0xe4, 0x66, 0x6a, 0xe0, 0x57,
-	0x07, 0x5d, 0x35, 0x78, 0xea, 0x44, 0xd1, 0x5e, 0x1b, 0xb8, 0xba, 0xb8, 0xc7, 0x77, 0x51, 0xbe,
-	0xa3, 0x57, 0x4f, 0x70, 0x9a, 0xd7, 0x85, 0xd9, 0x51, 0xbf, 0x2e, 0xcc, 0x64, 0xcb, 0x7f, 0x6a,
-	0x19, 0x94, 0xd0, 0x1a, 0x70, 0x15, 0x33, 0x90, 0x06, 0xe0, 0x06, 0xce, 0x44, 0xb7, 0x8c, 0x90,
-	0x88, 0x20, 0x26, 0x9a, 0xf9, 0xd2, 0x70, 0x68, 0x03, 0x4f, 0x8d, 0x78, 0x3f, 0x66, 0x77, 0x69,
-	0x63, 0x0f, 0x83, 0x14, 0xc1, 0x60, 0x9e, 0xbc, 0xfd, 0x5f, 0x2f, 0x4a, 0x68, 0x4d, 0xa4, 0xb9,
-	0xb3, 0x51, 0xce, 0x44, 0xed, 0x5f, 0x0c, 0x9f, 0x02, 0x55, 0xe0, 0x5b, 0x27, 0xc6, 0xb2, 0xf7,
-	0xa5, 0x05, 0xd9, 0x8c, 0xd9, 0xbe, 0x6a, 0x82, 0x32, 0xa3, 0x17, 0x07, 0xb9, 0x89, 0xf2, 0x70,
-	0x18, 0xa5, 0x26, 0x52, 0x6e, 0x8d, 0xe5, 0xd4, 0xbc, 0x7e, 0x7a, 0x41, 0xd6, 0x98, 0xc7, 0xb2,
-	0xf7, 0x43, 0x76, 0xb6, 0x62, 0x38, 0x20, 0xb1, 0x2f, 0x31, 0x50, 0x60, 0x83, 0x39, 0x1f, 0x98,
-	0x3e, 0x70, 0x11, 0x66, 0x0f, 0x4c, 0x23, 0x4c, 0xd5, 0xd4, 0xf2, 0xcc, 0xf9, 0x59, 0x46, 0x28,
-	0xe1, 0x44, 0x4a, 0xd6, 0xe5, 0x36, 0x28, 0x05, 0x3c, 0x35, 0x32, 0xb9, 0xa5, 0x5a, 0x5c, 0x1f,
-	0x31, 0xd5, 0xf3, 0x63, 0x72, 0xc0, 0x17, 0xd9, 0x08, 0xda, 0x36, 0x57, 0x0f, 0x49, 0x4c, 0x42,
-	0x99, 0xbd, 0x85, 0xde, 0x41, 0xab, 0x91, 0x19, 0x30, 0x90, 0x8a, 0xdb, 0x95, 0x73, 0xdf, 0x9a,
-	0xe9, 0x3a, 0xfb, 0xd2, 0xb4, 0x8b, 0xbc, 0x4f, 0x6c, 0xb7, 0xdb, 0x4d, 0x54, 0x47, 0x1c, 0x3e,
-	0x20, 0x2c, 0x98, 0x27, 0xfa, 0x93, 0x32, 0xbe, 0x32, 0x5d, 0xc6, 0xf5, 0xdd, 0xc7, 0xa3, 0xb2,
-	0xf3, 0x64, 0x54, 0x76, 0xfe, 0x1e, 0x95, 0x9d, 0xa3, 0x93, 0xf2, 0xd2, 0x93, 0x93, 0xf2, 0xd2,
-	0x1f, 0x27, 0xe5, 0xa5, 0x8f, 0xef, 0x77, 0x99, 0xea, 0x25, 0x9d, 0x2a, 0x15, 0x61, 0x4d, 0x03,
-	0x7e, 0x53, 0x02, 0x4d, 0x62, 0xa6, 0x86, 0x46, 0xaa, 0x1d, 0x9e, 0xf9, 0x41, 0xa1, 0x86, 0x11,
-	0xc8, 0xce, 0xaa, 0xb9, 0xb7, 0xbd, 0xf5, 0x6f, 0x00, 0x00, 0x00, 0xff, 0xff, 0x09, 0x6c, 0x52,
-	0x76, 0x5a, 0x11, 0x00, 0x00,
+	// 1227 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xcc, 0x58, 0xcf, 0x8f, 0x1b, 0xb5,
+	0x17, 0xdf, 0xe9, 0x66, 0x77, 0xb3, 0xce, 0x6e, 0xd5, 0xce, 0xb7, 0xdf, 0x76, 0xb5, 0x82, 0xa4,
+	0x1d, 0xa1, 0xaa, 0x12, 0x90, 0xa8, 0x8b, 0x2a, 0x71, 0xe1, 0xd0, 0x64, 0xdb, 0x2a, 0xe2, 0xb0,
+	0x95, 0x43, 0xa9, 0x84, 0x10, 0x2b, 0x67, 0xe6, 0x6d, 0x62, 0x32, 0x63, 0x0f, 0xb6, 0x27, 0xdd,
+	0x20, 0x38, 0x70, 0xe6, 0x87, 0x2a, 0x10, 0x7f, 0x01, 0x27, 0x38, 0xf0, 0x2f, 0x70, 0xe0, 0xd2,
+	0x13, 0xea, 0x11, 0x09, 0x69, 0x41, 0xe9, 0x95, 0x3f, 0x02, 0xd9, 0x63, 0x4f, 0x92, 0x96, 0xad,
+	0x68, 0xb4, 0x3f, 0x7a, 0x9b, 0x67, 0x3f, 0xdb, 0x9f, 0xf7, 0xde, 0xe7, 0xbd, 0x67, 0x0f, 0x7a,
+	0x2d, 0x01, 0xd9, 0x6f, 0xc0, 0xbe, 0x02, 0xc1, 0x48, 0x2c, 0x15, 0x19, 0x50, 0xd6, 0x6b, 0x0c,
+	0xaf, 0x37, 0x60, 0x08, 0x4c, 0xc9, 0x7a, 0x2a, 0xb8, 0xe2, 0xfe, 0x25, 0xad, 0x55, 0x7f, 0x4a,
+	0xab, 0x3e, 0xbc, 0xbe, 0x79, 0xa1, 0xc7, 0x7b, 0xdc, 0xe8, 0x34, 0xf4, 0x57, 0xae, 0xbe, 0x59,
+	0xeb, 0x71, 0xde, 0x8b, 0xa1, 0x61, 0xa4, 0x6e, 0xb6, 0xd7, 0x50, 0x34, 0x01, 0xa9, 0x48, 0x92,
+	0x5a, 0x85, 0x57, 0xcd, 0xa9, 0x21, 0x67, 0x4a, 0xf0, 0x58, 0x9f, 0x66, 0x3f, 0xed, 0xf4, 0xd5,
+	0xc3, 0x40, 0x85, 0x9c, 0xc9, 0x2c, 0x01, 0x91, 0xeb, 0x05, 0x7f, 0x7b, 0xe8, 0xd2, 0x2d, 0x8d,
+	0xb3, 0x65, 0xc7, 0x31, 0xf4, 0xa8, 0x54, 0x20, 0x20, 0xf2, 0x1b, 0xa8, 0xe2, 0xb4, 0x77, 0x69,
+	0xb4, 0xe1, 0x5d, 0xf6, 0xae, 0x95, 0x9a, 0x67, 0xc7, 0x07, 0x35, 0xe4, 0x94, 0xdb, 0xdb, 0x18,
+	0x39, 0x95, 0x76, 0xe4, 0x5f, 0x40, 0x4b, 0x24, 0x4a, 0x28, 0xdb, 0x38, 0x73, 0xd9, 0xbb, 0xb6,
+	0x8a, 0x73, 0xc1, 0xbf, 0x8a, 0xca, 0x61, 0x9f, 0x50, 0xa6, 0xf7, 0x58, 0xd4, 0x13, 0xcd, 0xca,
+	0xf8, 0xa0, 0xb6, 0xd2, 0xd2, 0x63, 0xed, 0x6d, 0xbc, 0x62, 0x26, 0xdb, 0x91, 0x7f, 0x03, 0xad,
+	0x87, 0x9c, 0x31, 0x08, 0x15, 0xe5, 0x46, 0xb9, 0x64, 0x94, 0xcf, 0x8d, 0x0f, 0x6a, 0x6b, 0xad,
+	0x62, 0xa2, 0xbd, 0x8d, 0xd7, 0x26, 0x6a, 0xed, 0xc8, 0x7f, 0x1d, 0x9d, 0x0f, 0x79, 0xc6, 0x14,
+	0x88, 0x94, 0x08, 0x35, 0xda, 0x4d, 0xb9, 0x50, 0x1b, 0x4b, 0x06, 0xc0, 0xb9, 0xe9, 0x89, 0xbb,
+	0x5c, 0xa8, 0xe0, 0x2b, 0x0f, 0x5d, 0x98, 0x31, 0xf7, 0x5e, 0x1a, 0x11, 0x35, 0x8f, 0xad, 0x2d,
+	0x54, 0x76, 0x92, 0x31, 0xb7, 0xb2, 0x75, 0xa5, 0x7e, 0x48, 0x88, 0xeb, 0x6e, 0x8b, 0x66, 0xe9,
+	0xd1, 0x41, 0x6d, 0x01, 0x17, 0x0b, 0x03, 0x89, 0xfc, 0x1c, 0x4d, 0x9f, 0x30, 0x06, 0xf1, 0x4e,
+	0x0a, 0x6c, 0x1e, 0x2c, 0x6f, 0x20, 0x14, 0xe6, 0x3b, 0x68, 0x7d, 0xe3, 0xfc, 0xe6, 0xfa, 0xf8,
+	0xa0, 0xb6, 0x6a, 0xf7, 0x6d, 0x6f, 0xe3, 0x55, 0xab, 0xd0, 0x8e, 0x82, 0x2f, 0xbd, 0xd9, 0x53,
+	0x5b, 0x31, 0x97, 0xc7, 0x7e, 0xaa, 0x7f, 0x11, 0x2d, 0x0b, 0x20, 0x92, 0xb3, 0x9c, 0x03, 0xd8,
+	0x4a, 0xc1, 0xaf, 0x1e, 0xfa, 0xbf, 0x41, 0xf3, 0x3e, 0x89, 0x69, 0x44, 0x14, 0x9f, 0x3f, 0x24,
+	0xaf, 0xa0, 0xd5, 0xa1, 0xdb, 0xc4, 0x52, 0x70, 0x32, 0xe0, 0xbf, 0x8d, 0x96, 0xa5, 0x22, 0x2a,
+	0x93, 0x06, 0xc0, 0xd9, 0xad, 0xcb, 0x79, 0xb8, 0x5c, 0xda, 0x0c, 0xaf, 0xd7, 0x0b, 0x04, 0x1d,
+	0xa3, 0x87, 0xad, 0xbe, 0x7f, 0x05, 0xad, 0x0d, 0x60, 0xb4, 0x1b, 0x72, 0xb6, 0x17, 0xd3, 0x50,
+	0x19, 0x5e, 0x96, 0x71, 0x65, 0x00, 0xa3, 0x96, 0x1d, 0x0a, 0x3e, 0x45, 0xe7, 0x8d, 0x11, 0xb7,
+	0x98, 0x12, 0xa3, 0xce, 0x80, 0xa6, 0xe9, 0xd1, 0x1b, 0x70, 0x98, 0x07, 0x1f, 0x7a, 0xe8, 0x7f,
+	0xe6, 0xf0, 0x8e, 0x22, 0x03, 0xc0, 0xf0, 0x49, 0x06, 0x52, 0xfb, 0xcf, 0x47, 0xa5, 0x4c, 0x82,
+	0x30, 0xe7, 0xae, 0x62, 0xf3, 0xfd, 0x34, 0xa4, 0x33, 0x2f, 0x06, 0x69, 0xf1, 0x5f, 0x20, 0x91,
+	0x44, 0xe7, 0x58, 0x9e, 0xab, 0xd8, 0x4a, 0xc1, 0xb7, 0x2e, 0xa8, 0xf7, 0x98, 0x7c, 0x69, 0x40,
+	0xcd, 0xfa, 0xa9, 0xc5, 0x93, 0x84, 0xaa, 0x53, 0x86, 0xf4, 0xa3, 0x2b, 0x47, 0x79, 0xe8, 0x78,
+	0x1c, 0x43, 0xd4, 0x24, 0xe1, 0xe0, 0x14, 0x31, 0x4d, 0xd1, 0x6c, 0x69, 0x86, 0x66, 0x7f, 0x3c,
+	0x15, 0xd3, 0x97, 0xc1, 0x81, 0xfe, 0x1d, 0xb4, 0x26, 0x20, 0x06, 0x22, 0x61, 0x57, 0x37, 0x48,
+	0x03, 0xb9, 0xb2, 0xb5, 0x59, 0xcf, 0xbb, 0x67, 0xdd, 0x75, 0xcf, 0xfa, 0x7b, 0xae, 0x7b, 0x36,
+	0xcb, 0xba, 0x04, 0x3f, 0xfc, 0xb3, 0xe6, 0xe1, 0x8a, 0x5d, 0xa9, 0xe7, 0x26, 0x91, 0x98, 0x66,
+	0x6c, 0x76, 0xba, 0xc6, 0x1d, 0x16, 0x89, 0xef, 0x3c, 0x74, 0xd1, 0x62, 0xed, 0x72, 0x16, 0x51,
+	0xd6, 0xc3, 0xb9, 0x25, 0xa7, 0xca, 0xe5, 0x9f, 0x1d, 0x3f, 0x6e, 0x0d, 0x69, 0x04, 0x2c, 0x84,
+	0x9b, 0x61, 0x08, 0xe9, 0xbc, 0x85, 0x5c, 0x66, 0x5d, 0xc3, 0xae, 0xa2, 0x0e, 0x16, 0x03, 0xda,
+	0xc6, 0x01, 0x65, 0xf6, 0x2e, 0x81, 0xcd, 0xb7, 0x06, 0xd5, 0x07, 0xda, 0xeb, 0x17, 0xa0, 0x72,
+	0xc9, 0xdf, 0x44, 0x65, 0xa9, 0x23, 0xc9, 0xc2, 0x9c, 0x1b, 0x25, 0x5c, 0xc8, 0xc1, 0x67, 0xae,
+	0x1c, 0x64, 0x32, 0x85, 0x50, 0x9d, 0x70, 0xd5, 0xfe, 0xed, 0x99, 0xbe, 0xd7, 0x89, 0x89, 0xec,
+	0x1f, 0x3d, 0x80, 0x69, 0x17, 0x2c, 0xce, 0xba, 0xe0, 0x79, 0x6e, 0xdb, 0x13, 0xc4, 0xdc, 0xb0,
+	0x2c, 0xf7, 0x0a, 0x59, 0xaf, 0xd1, 0xac, 0x83, 0x68, 0x63, 0x39, 0x5f, 0x93, 0x4b, 0xc1, 0x4f,
+	0x9e, 0xed, 0x81, 0xa6, 0x96, 0x39, 0x63, 0x4e, 0x80, 0x90, 0xd3, 0x06, 0x96, 0x9e, 0x35, 0xd0,
+	0x92, 0x75, 0x69, 0x86, 0xac, 0xdf, 0xcc, 0x80, 0xc5, 0x10, 0x65, 0xe1, 0xe9, 0x66, 0x4f, 0x68,
+	0xef, 0x64, 0x9d, 0x07, 0x00, 0xe9, 0x6d, 0xca, 0xe8, 0x31, 0x50, 0x21, 0xf8, 0xda, 0x43, 0xe7,
+	0xcc, 0x29, 0x3b, 0x99, 0x0a, 0x79, 0x02, 0xef, 0x42, 0xaa, 0x4e, 0xc8, 0x68, 0x9b, 0x03, 0xa5,
+	0x99, 0x1c, 0xf8, 0xc5, 0x43, 0x67, 0x0d, 0x9e, 0x26, 0x51, 0x61, 0xbf, 0x03, 0x4c, 0xbd, 0xb8,
+	0xc5, 0x57, 0x51, 0xb9, 0xab, 0x57, 0x4f, 0x70, 0x9a, 0xd7, 0x85, 0xd9, 0x51, 0xbf, 0x2e, 0xcc,
+	0x64, 0x3b, 0x7a, 0x6e, 0x1a, 0x6c, 0xa0, 0x15, 0x60, 0x4a, 0x50, 0x90, 0x06, 0xe0, 0x3a, 0x76,
+	0xa2, 0x5f, 0x45, 0x88, 0xa7, 0x20, 0x88, 0x66, 0xbe, 0x34, 0x1c, 0x5a, 0xc7, 0x53, 0x23, 0xc1,
+	0x0f, 0xee, 0x2e, 0x6d, 0xce, 0xc3, 0x20, 0x79, 0x3c, 0x9c, 0x27, 0x6e, 0xff, 0xd5, 0x8a, 0x0d,
+	0xb4, 0xc2, 0xf3, 0xd8, 0x59, 0x2f, 0x3b, 0x51, 0xdb, 0x27, 0xe0, 0x63, 0x08, 0x15, 0x44, 0xd6,
+	0x88, 0x42, 0x0e, 0xbe, 0x98, 0xf1, 0xb3, 0x89, 0xfa, 0xb1, 0x21, 0x3c, 0xac, 0xde, 0x8d, 0x6c,
+	0x7f, 0xdd, 0x71, 0xce, 0xbb, 0xcd, 0xc5, 0xc9, 0xe4, 0x5c, 0xf0, 0x91, 0x2b, 0xf4, 0x8c, 0xa4,
+	0xb2, 0xcf, 0xd5, 0x7d, 0xc2, 0xe6, 0x6a, 0x4b, 0x13, 0xd3, 0xce, 0xcc, 0x98, 0x76, 0xc7, 0x5d,
+	0xe2, 0xec, 0xfe, 0x37, 0xd3, 0x34, 0xa6, 0x73, 0x1c, 0x50, 0x6c, 0x34, 0x79, 0x8b, 0x2b, 0x2a,
+	0x8e, 0x62, 0xa3, 0x56, 0x0c, 0x64, 0xae, 0x8d, 0x3e, 0xb7, 0xf4, 0xde, 0x16, 0x74, 0x4f, 0x6d,
+	0x83, 0x32, 0x7c, 0x7a, 0x71, 0xcf, 0x6d, 0xa2, 0x32, 0xec, 0xa7, 0x39, 0x39, 0x73, 0xdf, 0x15,
+	0x72, 0x4e, 0x5c, 0xfd, 0x68, 0x07, 0xd7, 0xd2, 0x0b, 0x39, 0xf8, 0xde, 0xdd, 0xca, 0x30, 0x3c,
+	0x20, 0x22, 0x92, 0x18, 0x42, 0xa0, 0xc3, 0x39, 0x7f, 0x4d, 0x44, 0xc0, 0x78, 0xe2, 0x7e, 0x4d,
+	0x18, 0x61, 0xaa, 0x1a, 0x2f, 0xce, 0xdc, 0xbc, 0xaa, 0x08, 0x65, 0x8c, 0x48, 0x49, 0x7b, 0xcc,
+	0xa6, 0xd3, 0x2a, 0x9e, 0x1a, 0x99, 0xbc, 0x6f, 0x2c, 0xae, 0xfb, 0x54, 0xf5, 0x23, 0x41, 0x1e,
+	0xb0, 0xd3, 0x6c, 0x21, 0x1d, 0x1b, 0xab, 0xbb, 0x44, 0x90, 0x44, 0xba, 0x57, 0xf4, 0x3b, 0x68,
+	0x39, 0x35, 0x03, 0x06, 0x52, 0x65, 0xab, 0x76, 0xe8, 0x5f, 0x8a, 0x7c, 0x9d, 0xfd, 0x47, 0x61,
+	0x17, 0x05, 0x1f, 0xda, 0x3e, 0xb9, 0x93, 0xa9, 0x2e, 0xdf, 0xbf, 0x4d, 0x68, 0x7c, 0x84, 0x99,
+	0xd3, 0xdc, 0x79, 0x34, 0xae, 0x7a, 0x8f, 0xc7, 0x55, 0xef, 0xaf, 0x71, 0xd5, 0x7b, 0xf8, 0xa4,
+	0xba, 0xf0, 0xf8, 0x49, 0x75, 0xe1, 0xf7, 0x27, 0xd5, 0x85, 0x0f, 0x6e, 0xf4, 0xa8, 0xea, 0x67,
+	0xdd, 0x7a, 0xc8, 0x93, 0x86, 0x06, 0xfc, 0xa6, 0x84, 0x30, 0x13, 0x54, 0x8d, 0x8c, 0xd4, 0xd8,
+	0x7f, 0xe6, 0xd7, 0x96, 0x1a, 0xa5, 0x20, 0xbb, 0xcb, 0xe6, 0xc6, 0xff, 0xd6, 0x3f, 0x01, 0x00,
+	0x00, 0xff, 0xff, 0x05, 0xa8, 0xd9, 0xcd, 0x94, 0x13, 0x00, 0x00,
 }
 
 func (m *EventConsumerRegistered) Marshal() (dAtA []byte, err error) {
@@ -3028,6 +3349,207 @@ func (m *EventBatchResolved) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *EventBatchKept) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventBatchKept) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventBatchKept) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.BatchID != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.BatchID))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.ConsumerID != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.ConsumerID))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventOperationForced) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventOperationForced) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventOperationForced) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Validator) > 0 {
+		i -= len(m.Validator)
+		copy(dAtA[i:], m.Validator)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Validator)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.ConsumerID != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.ConsumerID))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.User) > 0 {
+		i -= len(m.User)
+		copy(dAtA[i:], m.User)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.User)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventSnapshotWanted) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventSnapshotWanted) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventSnapshotWanted) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.ConsumerID != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.ConsumerID))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventSnapshotApplied) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventSnapshotApplied) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventSnapshotApplied) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.ConsumerID != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.ConsumerID))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventConsumerRetired) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventConsumerRetired) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventConsumerRetired) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.ConsumerID != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.ConsumerID))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventConsumerCleared) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventConsumerCleared) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventConsumerCleared) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.ConsumerID != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.ConsumerID))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
 func (m *EventDriftDetected) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -3756,6 +4278,97 @@ func (m *EventBatchResolved) Size() (n int) {
 	}
 	if m.Rejected != 0 {
 		n += 1 + sovEvents(uint64(m.Rejected))
+	}
+	return n
+}
+
+func (m *EventBatchKept) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.ConsumerID != 0 {
+		n += 1 + sovEvents(uint64(m.ConsumerID))
+	}
+	if m.BatchID != 0 {
+		n += 1 + sovEvents(uint64(m.BatchID))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	return n
+}
+
+func (m *EventOperationForced) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.User)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	if m.ConsumerID != 0 {
+		n += 1 + sovEvents(uint64(m.ConsumerID))
+	}
+	l = len(m.Validator)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	return n
+}
+
+func (m *EventSnapshotWanted) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.ConsumerID != 0 {
+		n += 1 + sovEvents(uint64(m.ConsumerID))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	return n
+}
+
+func (m *EventSnapshotApplied) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.ConsumerID != 0 {
+		n += 1 + sovEvents(uint64(m.ConsumerID))
+	}
+	return n
+}
+
+func (m *EventConsumerRetired) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.ConsumerID != 0 {
+		n += 1 + sovEvents(uint64(m.ConsumerID))
+	}
+	return n
+}
+
+func (m *EventConsumerCleared) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.ConsumerID != 0 {
+		n += 1 + sovEvents(uint64(m.ConsumerID))
 	}
 	return n
 }
@@ -7326,6 +7939,567 @@ func (m *EventBatchResolved) Unmarshal(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.Rejected |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventBatchKept) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventBatchKept: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventBatchKept: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ConsumerID", wireType)
+			}
+			m.ConsumerID = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ConsumerID |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field BatchID", wireType)
+			}
+			m.BatchID = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.BatchID |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventOperationForced) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventOperationForced: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventOperationForced: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field User", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.User = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ConsumerID", wireType)
+			}
+			m.ConsumerID = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ConsumerID |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Validator", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Validator = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventSnapshotWanted) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventSnapshotWanted: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventSnapshotWanted: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ConsumerID", wireType)
+			}
+			m.ConsumerID = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ConsumerID |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventSnapshotApplied) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventSnapshotApplied: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventSnapshotApplied: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ConsumerID", wireType)
+			}
+			m.ConsumerID = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ConsumerID |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventConsumerRetired) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventConsumerRetired: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventConsumerRetired: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ConsumerID", wireType)
+			}
+			m.ConsumerID = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ConsumerID |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventConsumerCleared) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventConsumerCleared: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventConsumerCleared: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ConsumerID", wireType)
+			}
+			m.ConsumerID = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ConsumerID |= uint64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}

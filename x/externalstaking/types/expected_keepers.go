@@ -81,6 +81,7 @@ type ChannelKeeper interface {
 	GetChannel(ctx sdk.Context, portID, channelID string) (channeltypes.Channel, bool)
 	SendPacket(ctx sdk.Context, channelCap *capabilitytypes.Capability, sourcePort, sourceChannel string,
 		timeoutHeight clienttypes.Height, timeoutTimestamp uint64, data []byte) (uint64, error)
+	ChanCloseInit(ctx sdk.Context, portID, channelID string, channelCap *capabilitytypes.Capability) error
 	GetAllPacketCommitmentsAtChannel(ctx sdk.Context, portID, channelID string) []channeltypes.PacketState
 }
 

@@ -89,6 +89,12 @@ func (c GenesisConsumer) validate(sums map[poolID]*poolSum) error {
 	if err := validateAmount(c.Outbox.Synced); err != nil {
 		return errorsmod.Wrap(err, "outbox.synced")
 	}
+	if c.Retirement != nil && !c.Consumer.Retired {
+		return errorsmod.Wrap(ErrInconsistent, "retirement: set although the consumer is not retired")
+	}
+	if c.Outbox.RetryHeight < 0 || c.Outbox.ResyncHeight < 0 {
+		return errorsmod.Wrap(ErrInconsistent, "outbox: retry_height and resync_height must not be negative")
+	}
 	batchOf, err := c.validateBatches()
 	if err != nil {
 		return err
@@ -145,6 +151,9 @@ func (c GenesisConsumer) validateBatches() (map[string]uint64, error) {
 		last = b.ID
 		if b.ChannelID == "" || b.Sequence == 0 || packets[b.ChannelID][b.Sequence] {
 			return nil, errorsmod.Wrapf(ErrInconsistent, "batches[%d].sequence: packet %d of channel %q is missing or named twice", i, b.Sequence, b.ChannelID)
+		}
+		if b.Result != nil && b.Result.BatchID > c.Outbox.LastBatchID {
+			return nil, errorsmod.Wrapf(ErrInconsistent, "batches[%d].result.batch_id: %d, the last one is %d", i, b.Result.BatchID, c.Outbox.LastBatchID)
 		}
 		if packets[b.ChannelID] == nil {
 			packets[b.ChannelID] = make(map[uint64]bool)

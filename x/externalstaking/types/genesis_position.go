@@ -79,6 +79,9 @@ func (g GenesisPosition) validate() error {
 	if p.Queued() != (p.QueueSequence != 0) {
 		return errorsmod.Wrap(ErrInconsistent, "position.queue_sequence: must be set if and only if an operation is queued")
 	}
+	if (p.Queued() || p.Sent()) && p.ForcedAt == nil {
+		return errorsmod.Wrap(ErrInconsistent, "position.forced_at: missing although an operation waits for the consumer")
+	}
 	if g.Outcome != nil && !p.Sent() {
 		return errorsmod.Wrap(ErrInconsistent, "outcome: set although no operation is in flight")
 	}

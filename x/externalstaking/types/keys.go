@@ -55,6 +55,10 @@ var (
 	SweepConsumerPrefix   = collections.NewPrefix(32)
 	OutcomesPrefix        = collections.NewPrefix(33)
 	OutcomeQueuePrefix    = collections.NewPrefix(34)
+	ForcedQueuePrefix     = collections.NewPrefix(35)
+	UnresolvedPrefix      = collections.NewPrefix(36)
+	RetirementsPrefix     = collections.NewPrefix(37)
+	RetiringPrefix        = collections.NewPrefix(38)
 )
 
 // RewardReceiver is the account a consumer sends its rewards to. It is derived and has no key, so only this module

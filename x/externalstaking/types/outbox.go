@@ -28,4 +28,32 @@ func (o *OutboxState) Adopt(height int64) {
 	if o.RetryHeight > height+maxBackOff {
 		o.RetryHeight = height
 	}
+	if o.ResyncHeight > height+MaxResyncInterval<<maxResyncDoublings {
+		o.ResyncHeight = height
+	}
 }
+
+// maxResyncDoublings bounds how often the interval between snapshots doubles: 1,024 times the param.
+const maxResyncDoublings = 10
+
+// Resyncing is true while nothing but a snapshot may be sent: it has begun, or may begin at the given height.
+func (o OutboxState) Resyncing(height int64) bool {
+	return o.Snapshot != nil && height >= o.ResyncHeight
+}
+
+// SnapshotArrived ends a snapshot. The next one on the same channel may begin after an interval (blocks), which doubles
+// until the consumer's total is what it accepted.
+func (o *OutboxState) SnapshotArrived(height int64, interval uint32) {
+	o.Snapshot = nil
+	o.ResyncHeight = height + int64(interval)<<min(o.Resyncs, maxResyncDoublings)
+	o.Resyncs++
+}
+
+// Reopened makes the outbox begin anew on another channel, with a snapshot.
+func (o *OutboxState) Reopened() {
+	o.Failures, o.RetryHeight = 0, 0
+	o.Snapshot, o.ResyncHeight, o.Resyncs = &Snapshot{}, 0, 0
+}
+
+// Sendable is false while chunks are in flight, or what must come before the first one.
+func (s Snapshot) Sendable() bool { return s.NextChunk > 0 && !s.Sent && !s.Refused }

@@ -28,6 +28,12 @@ const (
 	MaxValidatorsPerConsumer       = 2000
 	MaxRewardDenoms                = 16
 	MaxReleasesPerBlock            = 10_000
+	MaxForcedPerBlock              = 10_000
+	MaxResyncInterval              = 100_000
+	// MinForcedDelay and MaxForcedDelay bound forced_unstake_delay: shorter would take the answer of a consumer that is out of
+	// reach for a few days from it, longer would be no exit.
+	MinForcedDelay = 7 * 24 * time.Hour
+	MaxForcedDelay = MaxUnbondingPeriod
 )
 
 // DefaultParams are the values of a new chain.
@@ -43,6 +49,9 @@ func DefaultParams() Params {
 		MaxValidatorsPerConsumer:       1000,
 		MaxRewardDenoms:                3,
 		MaxReleasesPerBlock:            500,
+		ForcedUnstakeDelay:             0,
+		MaxForcedPerBlock:              500,
+		ResyncInterval:                 100,
 	}
 }
 
@@ -53,6 +62,9 @@ func (p Params) Validate() error {
 	}
 	if p.PacketTimeout < MinPacketTimeout || p.PacketTimeout > MaxPacketTimeout {
 		return errorsmod.Wrapf(ErrInvalidParams, "packet_timeout is %s, %s to %s are possible", p.PacketTimeout, MinPacketTimeout, MaxPacketTimeout)
+	}
+	if p.ForcedUnstakeDelay != 0 && (p.ForcedUnstakeDelay < MinForcedDelay || p.ForcedUnstakeDelay > MaxForcedDelay) {
+		return errorsmod.Wrapf(ErrInvalidParams, "forced_unstake_delay is %s, %s to %s are possible, and 0 for each consumer's unbonding period", p.ForcedUnstakeDelay, MinForcedDelay, MaxForcedDelay)
 	}
 	for _, c := range []struct {
 		name       string
@@ -66,10 +78,20 @@ func (p Params) Validate() error {
 		{"max_validators_per_consumer", p.MaxValidatorsPerConsumer, MaxValidatorsPerConsumer},
 		{"max_reward_denoms", p.MaxRewardDenoms, MaxRewardDenoms},
 		{"max_releases_per_block", p.MaxReleasesPerBlock, MaxReleasesPerBlock},
+		{"max_forced_per_block", p.MaxForcedPerBlock, MaxForcedPerBlock},
+		{"resync_interval", p.ResyncInterval, MaxResyncInterval},
 	} {
 		if c.value == 0 || c.value > c.max {
 			return errorsmod.Wrapf(ErrInvalidParams, "%s is %d, 1 to %d are possible", c.name, c.value, c.max)
 		}
 	}
 	return nil
+}
+
+// ForceDelay is how old an operation on the consumer becomes at most before it ends without an answer.
+func (p Params) ForceDelay(consumer Consumer) time.Duration {
+	if p.ForcedUnstakeDelay > 0 {
+		return p.ForcedUnstakeDelay
+	}
+	return consumer.UnbondingPeriod
 }

@@ -77,6 +77,17 @@ func (p Position) Operations() int {
 // Sent is true if an operation is in flight.
 func (p Position) Sent() bool { return p.SentStake != nil || p.SentUnstake != nil }
 
+// EarliestRequest is when the oldest of the operations was requested, nil without any.
+func (p Position) EarliestRequest() *time.Time {
+	var earliest *time.Time
+	for _, op := range []*Operation{p.QueuedStake, p.QueuedUnstake, p.SentStake, p.SentUnstake} {
+		if op != nil && (earliest == nil || op.RequestedAt.Before(*earliest)) {
+			earliest = &op.RequestedAt
+		}
+	}
+	return earliest
+}
+
 // Staked is true if anything is bonded or pending; unbonding entries are kept apart.
 func (p Position) Staked() bool { return !p.Bonded.IsZero() || p.Queued() || p.Sent() }
 

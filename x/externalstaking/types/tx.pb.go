@@ -979,6 +979,490 @@ func (m *MsgSubmitMisbehaviourResponse) GetSequence() uint64 {
 	return 0
 }
 
+// MsgCancelStake takes back all stake on a consumer validator that was not sent yet; what is in flight stays.
+type MsgCancelStake struct {
+	User       string `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	ConsumerID uint64 `protobuf:"varint,2,opt,name=consumer_id,json=consumerId,proto3" json:"consumer_id,omitempty"`
+	Validator  string `protobuf:"bytes,3,opt,name=validator,proto3" json:"validator,omitempty"`
+}
+
+func (m *MsgCancelStake) Reset()         { *m = MsgCancelStake{} }
+func (m *MsgCancelStake) String() string { return proto.CompactTextString(m) }
+func (*MsgCancelStake) ProtoMessage()    {}
+func (*MsgCancelStake) Descriptor() ([]byte, []int) {
+	return fileDescriptor_cac7f8a96d51e4dc, []int{16}
+}
+func (m *MsgCancelStake) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgCancelStake) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgCancelStake.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgCancelStake) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgCancelStake.Merge(m, src)
+}
+func (m *MsgCancelStake) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgCancelStake) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgCancelStake.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgCancelStake proto.InternalMessageInfo
+
+func (m *MsgCancelStake) GetUser() string {
+	if m != nil {
+		return m.User
+	}
+	return ""
+}
+
+func (m *MsgCancelStake) GetConsumerID() uint64 {
+	if m != nil {
+		return m.ConsumerID
+	}
+	return 0
+}
+
+func (m *MsgCancelStake) GetValidator() string {
+	if m != nil {
+		return m.Validator
+	}
+	return ""
+}
+
+// MsgCancelStakeResponse reports what was cancelled and is free again.
+type MsgCancelStakeResponse struct {
+	Amount cosmossdk_io_math.Int `protobuf:"bytes,1,opt,name=amount,proto3,customtype=cosmossdk.io/math.Int" json:"amount"`
+}
+
+func (m *MsgCancelStakeResponse) Reset()         { *m = MsgCancelStakeResponse{} }
+func (m *MsgCancelStakeResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgCancelStakeResponse) ProtoMessage()    {}
+func (*MsgCancelStakeResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_cac7f8a96d51e4dc, []int{17}
+}
+func (m *MsgCancelStakeResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgCancelStakeResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgCancelStakeResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgCancelStakeResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgCancelStakeResponse.Merge(m, src)
+}
+func (m *MsgCancelStakeResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgCancelStakeResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgCancelStakeResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgCancelStakeResponse proto.InternalMessageInfo
+
+// MsgPauseConsumer stops new stake on a consumer, or allows it again. Exits, rewards and evidence go on.
+type MsgPauseConsumer struct {
+	Sender     string `protobuf:"bytes,1,opt,name=sender,proto3" json:"sender,omitempty"`
+	ConsumerID uint64 `protobuf:"varint,2,opt,name=consumer_id,json=consumerId,proto3" json:"consumer_id,omitempty"`
+	Paused     bool   `protobuf:"varint,3,opt,name=paused,proto3" json:"paused,omitempty"`
+}
+
+func (m *MsgPauseConsumer) Reset()         { *m = MsgPauseConsumer{} }
+func (m *MsgPauseConsumer) String() string { return proto.CompactTextString(m) }
+func (*MsgPauseConsumer) ProtoMessage()    {}
+func (*MsgPauseConsumer) Descriptor() ([]byte, []int) {
+	return fileDescriptor_cac7f8a96d51e4dc, []int{18}
+}
+func (m *MsgPauseConsumer) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgPauseConsumer) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgPauseConsumer.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgPauseConsumer) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgPauseConsumer.Merge(m, src)
+}
+func (m *MsgPauseConsumer) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgPauseConsumer) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgPauseConsumer.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgPauseConsumer proto.InternalMessageInfo
+
+func (m *MsgPauseConsumer) GetSender() string {
+	if m != nil {
+		return m.Sender
+	}
+	return ""
+}
+
+func (m *MsgPauseConsumer) GetConsumerID() uint64 {
+	if m != nil {
+		return m.ConsumerID
+	}
+	return 0
+}
+
+func (m *MsgPauseConsumer) GetPaused() bool {
+	if m != nil {
+		return m.Paused
+	}
+	return false
+}
+
+// MsgPauseConsumerResponse is empty.
+type MsgPauseConsumerResponse struct {
+}
+
+func (m *MsgPauseConsumerResponse) Reset()         { *m = MsgPauseConsumerResponse{} }
+func (m *MsgPauseConsumerResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgPauseConsumerResponse) ProtoMessage()    {}
+func (*MsgPauseConsumerResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_cac7f8a96d51e4dc, []int{19}
+}
+func (m *MsgPauseConsumerResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgPauseConsumerResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgPauseConsumerResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgPauseConsumerResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgPauseConsumerResponse.Merge(m, src)
+}
+func (m *MsgPauseConsumerResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgPauseConsumerResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgPauseConsumerResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgPauseConsumerResponse proto.InternalMessageInfo
+
+// MsgEndorseConsumer marks a consumer as looked at by governance, or not.
+type MsgEndorseConsumer struct {
+	Authority  string `protobuf:"bytes,1,opt,name=authority,proto3" json:"authority,omitempty"`
+	ConsumerID uint64 `protobuf:"varint,2,opt,name=consumer_id,json=consumerId,proto3" json:"consumer_id,omitempty"`
+	Endorsed   bool   `protobuf:"varint,3,opt,name=endorsed,proto3" json:"endorsed,omitempty"`
+}
+
+func (m *MsgEndorseConsumer) Reset()         { *m = MsgEndorseConsumer{} }
+func (m *MsgEndorseConsumer) String() string { return proto.CompactTextString(m) }
+func (*MsgEndorseConsumer) ProtoMessage()    {}
+func (*MsgEndorseConsumer) Descriptor() ([]byte, []int) {
+	return fileDescriptor_cac7f8a96d51e4dc, []int{20}
+}
+func (m *MsgEndorseConsumer) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgEndorseConsumer) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgEndorseConsumer.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgEndorseConsumer) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgEndorseConsumer.Merge(m, src)
+}
+func (m *MsgEndorseConsumer) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgEndorseConsumer) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgEndorseConsumer.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgEndorseConsumer proto.InternalMessageInfo
+
+func (m *MsgEndorseConsumer) GetAuthority() string {
+	if m != nil {
+		return m.Authority
+	}
+	return ""
+}
+
+func (m *MsgEndorseConsumer) GetConsumerID() uint64 {
+	if m != nil {
+		return m.ConsumerID
+	}
+	return 0
+}
+
+func (m *MsgEndorseConsumer) GetEndorsed() bool {
+	if m != nil {
+		return m.Endorsed
+	}
+	return false
+}
+
+// MsgEndorseConsumerResponse is empty.
+type MsgEndorseConsumerResponse struct {
+}
+
+func (m *MsgEndorseConsumerResponse) Reset()         { *m = MsgEndorseConsumerResponse{} }
+func (m *MsgEndorseConsumerResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgEndorseConsumerResponse) ProtoMessage()    {}
+func (*MsgEndorseConsumerResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_cac7f8a96d51e4dc, []int{21}
+}
+func (m *MsgEndorseConsumerResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgEndorseConsumerResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgEndorseConsumerResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgEndorseConsumerResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgEndorseConsumerResponse.Merge(m, src)
+}
+func (m *MsgEndorseConsumerResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgEndorseConsumerResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgEndorseConsumerResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgEndorseConsumerResponse proto.InternalMessageInfo
+
+// MsgRetireConsumer leaves a consumer for good. Stake that was not sent rolls back, all other stake unbonds and can be
+// slashed until its release.
+type MsgRetireConsumer struct {
+	Authority  string `protobuf:"bytes,1,opt,name=authority,proto3" json:"authority,omitempty"`
+	ConsumerID uint64 `protobuf:"varint,2,opt,name=consumer_id,json=consumerId,proto3" json:"consumer_id,omitempty"`
+}
+
+func (m *MsgRetireConsumer) Reset()         { *m = MsgRetireConsumer{} }
+func (m *MsgRetireConsumer) String() string { return proto.CompactTextString(m) }
+func (*MsgRetireConsumer) ProtoMessage()    {}
+func (*MsgRetireConsumer) Descriptor() ([]byte, []int) {
+	return fileDescriptor_cac7f8a96d51e4dc, []int{22}
+}
+func (m *MsgRetireConsumer) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgRetireConsumer) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgRetireConsumer.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgRetireConsumer) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgRetireConsumer.Merge(m, src)
+}
+func (m *MsgRetireConsumer) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgRetireConsumer) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgRetireConsumer.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgRetireConsumer proto.InternalMessageInfo
+
+func (m *MsgRetireConsumer) GetAuthority() string {
+	if m != nil {
+		return m.Authority
+	}
+	return ""
+}
+
+func (m *MsgRetireConsumer) GetConsumerID() uint64 {
+	if m != nil {
+		return m.ConsumerID
+	}
+	return 0
+}
+
+// MsgRetireConsumerResponse is empty.
+type MsgRetireConsumerResponse struct {
+}
+
+func (m *MsgRetireConsumerResponse) Reset()         { *m = MsgRetireConsumerResponse{} }
+func (m *MsgRetireConsumerResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgRetireConsumerResponse) ProtoMessage()    {}
+func (*MsgRetireConsumerResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_cac7f8a96d51e4dc, []int{23}
+}
+func (m *MsgRetireConsumerResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgRetireConsumerResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgRetireConsumerResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgRetireConsumerResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgRetireConsumerResponse.Merge(m, src)
+}
+func (m *MsgRetireConsumerResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgRetireConsumerResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgRetireConsumerResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgRetireConsumerResponse proto.InternalMessageInfo
+
+// MsgCloseChannel closes this chain's end of a consumer's control channel.
+type MsgCloseChannel struct {
+	Authority  string `protobuf:"bytes,1,opt,name=authority,proto3" json:"authority,omitempty"`
+	ConsumerID uint64 `protobuf:"varint,2,opt,name=consumer_id,json=consumerId,proto3" json:"consumer_id,omitempty"`
+}
+
+func (m *MsgCloseChannel) Reset()         { *m = MsgCloseChannel{} }
+func (m *MsgCloseChannel) String() string { return proto.CompactTextString(m) }
+func (*MsgCloseChannel) ProtoMessage()    {}
+func (*MsgCloseChannel) Descriptor() ([]byte, []int) {
+	return fileDescriptor_cac7f8a96d51e4dc, []int{24}
+}
+func (m *MsgCloseChannel) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgCloseChannel) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgCloseChannel.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgCloseChannel) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgCloseChannel.Merge(m, src)
+}
+func (m *MsgCloseChannel) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgCloseChannel) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgCloseChannel.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgCloseChannel proto.InternalMessageInfo
+
+func (m *MsgCloseChannel) GetAuthority() string {
+	if m != nil {
+		return m.Authority
+	}
+	return ""
+}
+
+func (m *MsgCloseChannel) GetConsumerID() uint64 {
+	if m != nil {
+		return m.ConsumerID
+	}
+	return 0
+}
+
+// MsgCloseChannelResponse names the channel.
+type MsgCloseChannelResponse struct {
+	ChannelID string `protobuf:"bytes,1,opt,name=channel_id,json=channelId,proto3" json:"channel_id,omitempty"`
+}
+
+func (m *MsgCloseChannelResponse) Reset()         { *m = MsgCloseChannelResponse{} }
+func (m *MsgCloseChannelResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgCloseChannelResponse) ProtoMessage()    {}
+func (*MsgCloseChannelResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_cac7f8a96d51e4dc, []int{25}
+}
+func (m *MsgCloseChannelResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgCloseChannelResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgCloseChannelResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgCloseChannelResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgCloseChannelResponse.Merge(m, src)
+}
+func (m *MsgCloseChannelResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgCloseChannelResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgCloseChannelResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgCloseChannelResponse proto.InternalMessageInfo
+
+func (m *MsgCloseChannelResponse) GetChannelID() string {
+	if m != nil {
+		return m.ChannelID
+	}
+	return ""
+}
+
 // MsgUpdateParams replaces the params.
 type MsgUpdateParams struct {
 	Authority string `protobuf:"bytes,1,opt,name=authority,proto3" json:"authority,omitempty"`
@@ -989,7 +1473,7 @@ func (m *MsgUpdateParams) Reset()         { *m = MsgUpdateParams{} }
 func (m *MsgUpdateParams) String() string { return proto.CompactTextString(m) }
 func (*MsgUpdateParams) ProtoMessage()    {}
 func (*MsgUpdateParams) Descriptor() ([]byte, []int) {
-	return fileDescriptor_cac7f8a96d51e4dc, []int{16}
+	return fileDescriptor_cac7f8a96d51e4dc, []int{26}
 }
 func (m *MsgUpdateParams) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1040,7 +1524,7 @@ func (m *MsgUpdateParamsResponse) Reset()         { *m = MsgUpdateParamsResponse
 func (m *MsgUpdateParamsResponse) String() string { return proto.CompactTextString(m) }
 func (*MsgUpdateParamsResponse) ProtoMessage()    {}
 func (*MsgUpdateParamsResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_cac7f8a96d51e4dc, []int{17}
+	return fileDescriptor_cac7f8a96d51e4dc, []int{27}
 }
 func (m *MsgUpdateParamsResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1086,6 +1570,16 @@ func init() {
 	proto.RegisterType((*MsgSubmitDoubleVotingResponse)(nil), "mesh.externalstaking.v1.MsgSubmitDoubleVotingResponse")
 	proto.RegisterType((*MsgSubmitMisbehaviour)(nil), "mesh.externalstaking.v1.MsgSubmitMisbehaviour")
 	proto.RegisterType((*MsgSubmitMisbehaviourResponse)(nil), "mesh.externalstaking.v1.MsgSubmitMisbehaviourResponse")
+	proto.RegisterType((*MsgCancelStake)(nil), "mesh.externalstaking.v1.MsgCancelStake")
+	proto.RegisterType((*MsgCancelStakeResponse)(nil), "mesh.externalstaking.v1.MsgCancelStakeResponse")
+	proto.RegisterType((*MsgPauseConsumer)(nil), "mesh.externalstaking.v1.MsgPauseConsumer")
+	proto.RegisterType((*MsgPauseConsumerResponse)(nil), "mesh.externalstaking.v1.MsgPauseConsumerResponse")
+	proto.RegisterType((*MsgEndorseConsumer)(nil), "mesh.externalstaking.v1.MsgEndorseConsumer")
+	proto.RegisterType((*MsgEndorseConsumerResponse)(nil), "mesh.externalstaking.v1.MsgEndorseConsumerResponse")
+	proto.RegisterType((*MsgRetireConsumer)(nil), "mesh.externalstaking.v1.MsgRetireConsumer")
+	proto.RegisterType((*MsgRetireConsumerResponse)(nil), "mesh.externalstaking.v1.MsgRetireConsumerResponse")
+	proto.RegisterType((*MsgCloseChannel)(nil), "mesh.externalstaking.v1.MsgCloseChannel")
+	proto.RegisterType((*MsgCloseChannelResponse)(nil), "mesh.externalstaking.v1.MsgCloseChannelResponse")
 	proto.RegisterType((*MsgUpdateParams)(nil), "mesh.externalstaking.v1.MsgUpdateParams")
 	proto.RegisterType((*MsgUpdateParamsResponse)(nil), "mesh.externalstaking.v1.MsgUpdateParamsResponse")
 }
@@ -1093,96 +1587,113 @@ func init() {
 func init() { proto.RegisterFile("mesh/externalstaking/v1/tx.proto", fileDescriptor_cac7f8a96d51e4dc) }
 
 var fileDescriptor_cac7f8a96d51e4dc = []byte{
-	// 1410 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xd4, 0x58, 0x4f, 0x6f, 0x1b, 0x45,
-	0x1b, 0xcf, 0x26, 0x4e, 0x6a, 0x4f, 0xd2, 0xc4, 0xdd, 0xb7, 0x6d, 0x9c, 0xcd, 0x5b, 0x3b, 0xef,
-	0xbe, 0x52, 0x9b, 0x26, 0xcd, 0x6e, 0x92, 0xd2, 0x0a, 0x59, 0x48, 0xa8, 0x8e, 0x41, 0x0a, 0x22,
-	0x50, 0x39, 0x2a, 0x08, 0x2a, 0x64, 0x8d, 0x77, 0x27, 0xeb, 0xa5, 0xde, 0x19, 0xb3, 0x33, 0xeb,
-	0x34, 0x12, 0x07, 0xe0, 0xc8, 0x09, 0x89, 0x0b, 0x1f, 0x01, 0x71, 0xea, 0xa1, 0x17, 0xc4, 0x17,
-	0xa8, 0x38, 0x55, 0x3d, 0x21, 0x0e, 0x29, 0x4a, 0x85, 0x2a, 0x24, 0x0e, 0x88, 0x4f, 0x80, 0x66,
-	0x66, 0x77, 0xbd, 0xf6, 0xba, 0xb6, 0x23, 0xa4, 0x22, 0x2e, 0xed, 0xce, 0xcc, 0x6f, 0x9e, 0x3f,
-	0xbf, 0xe7, 0x37, 0xcf, 0x8c, 0x03, 0x56, 0x3c, 0x44, 0x9b, 0x26, 0xba, 0xcf, 0x90, 0x8f, 0x61,
-	0x8b, 0x32, 0x78, 0xcf, 0xc5, 0x8e, 0xd9, 0xd9, 0x32, 0xd9, 0x7d, 0xa3, 0xed, 0x13, 0x46, 0xd4,
-	0x45, 0x8e, 0x30, 0xfa, 0x10, 0x46, 0x67, 0x4b, 0x3b, 0x07, 0x3d, 0x17, 0x13, 0x53, 0xfc, 0x2b,
-	0xb1, 0xda, 0x79, 0x87, 0x38, 0x44, 0x7c, 0x9a, 0xfc, 0x2b, 0x9c, 0x5d, 0xb2, 0x08, 0xf5, 0x08,
-	0xad, 0xcb, 0x05, 0x39, 0x08, 0x97, 0x8a, 0x72, 0x64, 0x36, 0x20, 0x45, 0x66, 0x67, 0xab, 0x81,
-	0x18, 0xdc, 0x32, 0x2d, 0xe2, 0xe2, 0x70, 0x7d, 0x31, 0x5c, 0xf7, 0xa8, 0x08, 0xca, 0xa3, 0x4e,
-	0x64, 0xd3, 0x21, 0xc4, 0x69, 0x21, 0x53, 0x8c, 0x1a, 0xc1, 0x81, 0x09, 0xf1, 0x51, 0x64, 0xb3,
-	0x7f, 0xc9, 0x0e, 0x7c, 0xc8, 0x5c, 0x12, 0xd9, 0xbc, 0xfc, 0xa2, 0x94, 0x2d, 0x82, 0x69, 0xe0,
-	0x21, 0x3f, 0xc4, 0x95, 0x18, 0xc2, 0x36, 0xf2, 0x3d, 0x17, 0x33, 0x93, 0x1d, 0xb5, 0x11, 0x35,
-	0x51, 0xc7, 0xb5, 0x11, 0xb6, 0x90, 0x04, 0xe8, 0x3f, 0x66, 0xc0, 0x7f, 0xf6, 0xa8, 0x53, 0x43,
-	0x8e, 0x4b, 0x19, 0xf2, 0x77, 0xc2, 0xed, 0xea, 0x26, 0x98, 0xa1, 0x62, 0x6b, 0x41, 0x59, 0x51,
-	0x56, 0x73, 0x95, 0xc2, 0x93, 0x87, 0x1b, 0xe7, 0xc3, 0xb4, 0x6f, 0xd9, 0xb6, 0x8f, 0x28, 0xdd,
-	0x67, 0xbe, 0x8b, 0x9d, 0x5a, 0x88, 0x53, 0x0d, 0x30, 0x0d, 0x6d, 0xcf, 0xc5, 0x85, 0xc9, 0x11,
-	0x1b, 0x24, 0x4c, 0x55, 0x41, 0x06, 0x43, 0x0f, 0x15, 0xa6, 0x38, 0xbc, 0x26, 0xbe, 0xd5, 0x1b,
-	0xe0, 0xac, 0x45, 0x30, 0x46, 0x16, 0x4f, 0xb5, 0xee, 0xda, 0x85, 0x8c, 0xb0, 0x95, 0x3f, 0x39,
-	0x2e, 0xcd, 0xed, 0xc4, 0x0b, 0xbb, 0xd5, 0xda, 0x5c, 0x17, 0xb6, 0x6b, 0xab, 0xeb, 0xe0, 0x9c,
-	0x45, 0x02, 0xcc, 0x90, 0xdf, 0x86, 0x3e, 0x3b, 0xaa, 0xb7, 0x89, 0xcf, 0x0a, 0xd3, 0xc2, 0x6e,
-	0x3e, 0xb9, 0x70, 0x9b, 0xf8, 0x4c, 0xbd, 0x0a, 0xf2, 0xcc, 0x87, 0x98, 0x1e, 0x20, 0xbf, 0x6e,
-	0x35, 0x21, 0xc6, 0xa8, 0x55, 0x98, 0x11, 0xd8, 0x85, 0x68, 0x7e, 0x47, 0x4e, 0xab, 0xfb, 0x20,
-	0x1f, 0xe0, 0x06, 0xc1, 0xb6, 0x8b, 0x9d, 0x7a, 0x1b, 0xf9, 0x2e, 0xb1, 0x0b, 0x67, 0x56, 0x94,
-	0xd5, 0xd9, 0xed, 0x25, 0x43, 0x16, 0xc8, 0x88, 0x0a, 0x64, 0x54, 0xc3, 0x02, 0x55, 0xce, 0x3e,
-	0x3a, 0x2e, 0x4d, 0x7c, 0xf3, 0xb4, 0xa4, 0x7c, 0xfb, 0xfc, 0xc1, 0x9a, 0x52, 0x5b, 0x88, 0x2d,
-	0xdc, 0x16, 0x06, 0xd4, 0x8f, 0xc0, 0x3c, 0x6d, 0x41, 0xda, 0xac, 0x1f, 0xf8, 0x50, 0x24, 0x50,
-	0xc8, 0x8a, 0x24, 0x6f, 0xf2, 0x7d, 0x3f, 0x1f, 0x97, 0x96, 0x25, 0x69, 0xd4, 0xbe, 0x67, 0xb8,
-	0xc4, 0xf4, 0x20, 0x6b, 0x1a, 0x6f, 0x23, 0x07, 0x5a, 0x47, 0x55, 0x64, 0x3d, 0x79, 0xb8, 0x01,
-	0x42, 0x4e, 0xab, 0xc8, 0x92, 0x0e, 0xce, 0x0a, 0x6b, 0x6f, 0x86, 0xc6, 0xd4, 0x3d, 0x90, 0xf3,
-	0x5c, 0x5c, 0xe7, 0x92, 0x40, 0x85, 0x9c, 0xb0, 0xbc, 0x19, 0x5a, 0xbe, 0x90, 0xb6, 0xbc, 0x8b,
-	0x59, 0xc2, 0xe6, 0x2e, 0x66, 0xd2, 0x66, 0xd6, 0x73, 0xf1, 0x3e, 0xb7, 0x50, 0x5e, 0xff, 0xe2,
-	0xf9, 0x83, 0xb5, 0xb0, 0xc4, 0x5f, 0x3e, 0x7f, 0xb0, 0xb6, 0x2c, 0x84, 0x77, 0x9f, 0x9a, 0x03,
-	0x44, 0xa3, 0x37, 0xc0, 0xf2, 0x80, 0xe9, 0x1a, 0xa2, 0x6d, 0x82, 0x29, 0x52, 0x4d, 0x30, 0x1b,
-	0xc9, 0x93, 0xd7, 0x96, 0x0b, 0x2b, 0x53, 0x99, 0x3f, 0x39, 0x2e, 0x81, 0x08, 0xba, 0x5b, 0xad,
-	0x81, 0x08, 0xb2, 0x6b, 0x73, 0x89, 0x88, 0x52, 0x4e, 0x4a, 0x89, 0xf0, 0x6f, 0xfd, 0xcf, 0x49,
-	0x70, 0x6e, 0x8f, 0x3a, 0x77, 0xda, 0x36, 0x64, 0xe8, 0x6f, 0xc8, 0xb5, 0x2f, 0x98, 0xc9, 0x71,
-	0x82, 0x49, 0xe9, 0x75, 0x90, 0x96, 0x32, 0x83, 0xb5, 0x54, 0x4d, 0xd6, 0x45, 0x68, 0xb3, 0x72,
-	0x65, 0xcc, 0x9a, 0x74, 0xcb, 0xa1, 0xbe, 0x35, 0x40, 0x91, 0x33, 0xa3, 0x14, 0x99, 0xe1, 0x6a,
-	0x4c, 0x09, 0xb1, 0x7c, 0xb5, 0xaf, 0xb4, 0x4b, 0x89, 0xd2, 0xf6, 0xd2, 0xab, 0x2f, 0x83, 0xa5,
-	0xd4, 0x64, 0x54, 0x56, 0xfd, 0x89, 0x02, 0xe6, 0xe3, 0xd5, 0x5b, 0xe2, 0x6c, 0xbf, 0x84, 0x72,
-	0xdc, 0x00, 0x39, 0x8c, 0x0e, 0xeb, 0xb2, 0xe5, 0x4c, 0x8d, 0xf0, 0x92, 0xc5, 0xe8, 0x50, 0x44,
-	0x56, 0xbe, 0xdc, 0x97, 0xf4, 0xc5, 0x54, 0xd2, 0x02, 0xa7, 0x17, 0xc0, 0xc5, 0xde, 0x99, 0x38,
-	0xdd, 0x5f, 0x15, 0x90, 0xdd, 0xa3, 0x8e, 0xac, 0xc7, 0x35, 0x90, 0x09, 0xe8, 0x18, 0x69, 0x0a,
-	0xd4, 0xe9, 0x93, 0xfc, 0x2f, 0xc8, 0x75, 0x60, 0xcb, 0xb5, 0x21, 0x23, 0x7e, 0x28, 0xbc, 0xee,
-	0x84, 0xfa, 0x1a, 0x98, 0x81, 0x1e, 0x6f, 0x6f, 0x42, 0x73, 0x5c, 0x02, 0xa1, 0x6f, 0x7e, 0x13,
-	0x19, 0xe1, 0x4d, 0x64, 0xec, 0x10, 0x17, 0x57, 0x72, 0xbc, 0x05, 0xc8, 0xb3, 0x1d, 0xee, 0x29,
-	0x17, 0x39, 0x13, 0x22, 0x2e, 0xce, 0x43, 0x3e, 0xc1, 0x83, 0x48, 0x4d, 0xdf, 0x07, 0xf9, 0xe8,
-	0x3b, 0x3e, 0xc1, 0xaf, 0x83, 0xcc, 0x81, 0x8f, 0x50, 0x98, 0xee, 0xfa, 0x29, 0xfa, 0x4a, 0x4d,
-	0x6c, 0xd4, 0x7f, 0x53, 0x00, 0xe0, 0xbc, 0x62, 0xfa, 0x6f, 0xa7, 0x6f, 0xa5, 0x87, 0x3e, 0x35,
-	0x29, 0x23, 0x99, 0x9c, 0x6e, 0x03, 0xb5, 0x3b, 0x8a, 0x29, 0x7c, 0x67, 0xc0, 0x09, 0x56, 0x46,
-	0x9d, 0xe0, 0x6c, 0x74, 0xa7, 0xa4, 0x4e, 0xb1, 0xfe, 0x83, 0x22, 0xdc, 0xbc, 0xef, 0xb2, 0xa6,
-	0xed, 0xc3, 0xc3, 0x1a, 0x3a, 0x84, 0xbe, 0x4d, 0xff, 0x51, 0x66, 0xcb, 0xab, 0x3d, 0xdc, 0x68,
-	0x09, 0x6e, 0xfa, 0xc2, 0xd4, 0x3f, 0x57, 0x80, 0x96, 0x9e, 0x8e, 0xc9, 0xb2, 0xe2, 0x12, 0x29,
-	0x2b, 0x53, 0xc3, 0x4b, 0x24, 0x2e, 0xb9, 0xef, 0x9e, 0x96, 0x56, 0x1d, 0x97, 0x35, 0x83, 0x86,
-	0x61, 0x11, 0x2f, 0x7c, 0xa6, 0x85, 0xff, 0x6d, 0x50, 0xfb, 0x9e, 0x7c, 0x03, 0x89, 0x0d, 0x34,
-	0xaa, 0xa4, 0xfe, 0xf5, 0x24, 0xb8, 0xc0, 0x95, 0x1e, 0x34, 0x3c, 0x97, 0x55, 0x49, 0xd0, 0x68,
-	0xa1, 0xf7, 0x08, 0x73, 0xb1, 0xa3, 0xde, 0x04, 0x39, 0x2a, 0x66, 0xd9, 0x18, 0x4c, 0x76, 0xa1,
-	0xa7, 0xa7, 0x73, 0x07, 0x64, 0xa3, 0x77, 0x99, 0x60, 0x73, 0x76, 0xfb, 0x8a, 0xd1, 0x7d, 0xb9,
-	0x19, 0x32, 0xea, 0x6a, 0xd0, 0x6e, 0xb9, 0x16, 0x64, 0x3c, 0x3a, 0xf4, 0x46, 0x08, 0xaf, 0xc5,
-	0x1b, 0x55, 0x0d, 0x64, 0x7d, 0xd4, 0x71, 0x29, 0x7f, 0x52, 0x70, 0x45, 0x67, 0x6a, 0xf1, 0xb8,
-	0xbc, 0xc9, 0x2b, 0xd2, 0x8d, 0x90, 0x97, 0xe5, 0x52, 0xf2, 0xc4, 0xa7, 0x72, 0xd7, 0x3f, 0x00,
-	0x97, 0x06, 0x2e, 0xc4, 0xb5, 0xe9, 0x91, 0x80, 0xd2, 0x7f, 0xb8, 0x34, 0x90, 0xa5, 0xe8, 0x93,
-	0x40, 0x64, 0x34, 0x29, 0x83, 0x89, 0xc6, 0xfa, 0xef, 0x4a, 0x82, 0xf0, 0x3d, 0x97, 0x36, 0x50,
-	0x13, 0x76, 0x5c, 0x12, 0xf8, 0x2f, 0x8f, 0xf0, 0x57, 0xc1, 0x9c, 0x97, 0x70, 0x1c, 0x92, 0x7e,
-	0x3e, 0x75, 0x02, 0x6f, 0xe1, 0xa3, 0x5a, 0x0f, 0x72, 0x3c, 0x26, 0x93, 0x49, 0xe9, 0x77, 0x13,
-	0x4c, 0x26, 0x17, 0x62, 0x26, 0x8b, 0x00, 0xc4, 0xc4, 0x51, 0xa1, 0xf4, 0x5c, 0x2d, 0x31, 0x33,
-	0x94, 0xcb, 0xef, 0x15, 0xb0, 0x10, 0x5f, 0x54, 0xb7, 0xa1, 0x0f, 0x3d, 0xca, 0x59, 0x84, 0x01,
-	0x6b, 0x12, 0xdf, 0x65, 0x47, 0xa3, 0x59, 0x8c, 0xa1, 0x6a, 0x05, 0xcc, 0xb4, 0x85, 0x05, 0xe1,
-	0x65, 0x76, 0xbb, 0x64, 0xbc, 0xe0, 0x67, 0x93, 0x21, 0x1d, 0xf5, 0xb4, 0x45, 0xb9, 0xb3, 0xbc,
-	0x26, 0xe8, 0x89, 0x6d, 0x72, 0x7a, 0x16, 0x53, 0x57, 0xac, 0xdc, 0xae, 0x2f, 0x81, 0xc5, 0xbe,
-	0xa9, 0x88, 0x92, 0xed, 0x3f, 0xce, 0x80, 0xa9, 0x3d, 0xea, 0xa8, 0x1d, 0x90, 0x4f, 0xfd, 0x34,
-	0xb9, 0xf6, 0xc2, 0xb0, 0x06, 0x3c, 0x3e, 0xb5, 0x57, 0x4e, 0x83, 0x8e, 0x4b, 0xd2, 0x06, 0xf3,
-	0x7d, 0x2f, 0xcc, 0xb5, 0x61, 0x76, 0x7a, 0xb1, 0xda, 0xf6, 0xf8, 0xd8, 0xd8, 0xa3, 0x03, 0x66,
-	0x93, 0x2f, 0xa8, 0x2b, 0xa3, 0x4d, 0x08, 0xa0, 0x66, 0x8e, 0x09, 0x8c, 0x1d, 0xdd, 0x01, 0xd3,
-	0xf2, 0xed, 0xf2, 0xbf, 0x61, 0x3b, 0x05, 0x44, 0xbb, 0x3a, 0x12, 0x12, 0x9b, 0xbd, 0x0b, 0xce,
-	0x44, 0xb7, 0xfa, 0xff, 0x87, 0x86, 0x24, 0x41, 0xda, 0xfa, 0x18, 0xa0, 0xd8, 0x38, 0x05, 0x0b,
-	0xfd, 0x17, 0xdc, 0xd0, 0xfd, 0x7d, 0x60, 0xed, 0xfa, 0x29, 0xc0, 0xb1, 0xd3, 0x4f, 0x81, 0x3a,
-	0xe0, 0x4e, 0x30, 0x86, 0x52, 0x92, 0xc2, 0x6b, 0x37, 0x4f, 0x87, 0x4f, 0x7b, 0xef, 0x69, 0x90,
-	0x63, 0x78, 0x4f, 0xe2, 0xc7, 0xf1, 0x3e, 0xb0, 0x25, 0x7d, 0x0c, 0xe6, 0x7a, 0x5a, 0xca, 0xea,
-	0x68, 0x95, 0x49, 0xa4, 0xb6, 0x39, 0x2e, 0x32, 0xf2, 0xa5, 0x4d, 0x7f, 0xc6, 0x3b, 0x48, 0xe5,
-	0xdd, 0x47, 0x27, 0x45, 0xe5, 0xf1, 0x49, 0x51, 0xf9, 0xe5, 0xa4, 0xa8, 0x7c, 0xf5, 0xac, 0x38,
-	0xf1, 0xf8, 0x59, 0x71, 0xe2, 0xa7, 0x67, 0xc5, 0x89, 0x0f, 0x6f, 0x24, 0xae, 0x74, 0x6e, 0x7c,
-	0x83, 0x22, 0x2b, 0xe0, 0xdd, 0xc5, 0x94, 0x9d, 0x25, 0xf5, 0x77, 0x10, 0x71, 0x5f, 0x36, 0x66,
-	0x44, 0x17, 0xbf, 0xfe, 0x57, 0x00, 0x00, 0x00, 0xff, 0xff, 0x52, 0x68, 0x37, 0xb9, 0x1f, 0x12,
-	0x00, 0x00,
+	// 1683 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xd4, 0x58, 0x4f, 0x6f, 0xdb, 0x46,
+	0x16, 0x37, 0x6d, 0xd9, 0x91, 0xc6, 0x7f, 0xc3, 0x4d, 0x62, 0x99, 0x4e, 0x24, 0x2f, 0x77, 0x91,
+	0x38, 0xfe, 0x43, 0xda, 0xce, 0xc6, 0x58, 0x08, 0x0b, 0x2c, 0x22, 0x2b, 0xbb, 0xd0, 0x62, 0xbd,
+	0x6b, 0xd0, 0xc8, 0x2e, 0x76, 0x83, 0x40, 0xa0, 0xc8, 0x31, 0xc5, 0x46, 0x1c, 0xaa, 0x1c, 0x4a,
+	0x8e, 0x81, 0x1e, 0xda, 0x1e, 0x7b, 0x2a, 0xd0, 0x4b, 0x81, 0xde, 0x8b, 0x22, 0xa7, 0x00, 0x0d,
+	0x50, 0x14, 0xfd, 0x02, 0x41, 0x4f, 0x41, 0x4e, 0x45, 0x0f, 0x4e, 0xe1, 0xa0, 0x08, 0x0a, 0xf4,
+	0xd4, 0x4f, 0x50, 0xcc, 0x0c, 0x49, 0x0f, 0x29, 0x99, 0x92, 0x5a, 0xc0, 0x41, 0x2f, 0x36, 0x67,
+	0xe6, 0x37, 0x6f, 0xde, 0xfb, 0xbd, 0xf7, 0xe6, 0xbd, 0x11, 0x58, 0x72, 0x20, 0x6e, 0xa8, 0xf0,
+	0x91, 0x0f, 0x3d, 0xa4, 0x37, 0xb1, 0xaf, 0x3f, 0xb4, 0x91, 0xa5, 0x76, 0x36, 0x55, 0xff, 0x91,
+	0xd2, 0xf2, 0x5c, 0xdf, 0x15, 0xe7, 0x09, 0x42, 0x49, 0x20, 0x94, 0xce, 0xa6, 0x74, 0x51, 0x77,
+	0x6c, 0xe4, 0xaa, 0xf4, 0x2f, 0xc3, 0x4a, 0x97, 0x2c, 0xd7, 0x72, 0xe9, 0xa7, 0x4a, 0xbe, 0x82,
+	0xd9, 0x05, 0xc3, 0xc5, 0x8e, 0x8b, 0x6b, 0x6c, 0x81, 0x0d, 0x82, 0xa5, 0x02, 0x1b, 0xa9, 0x75,
+	0x1d, 0x43, 0xb5, 0xb3, 0x59, 0x87, 0xbe, 0xbe, 0xa9, 0x1a, 0xae, 0x8d, 0x82, 0xf5, 0xf9, 0x60,
+	0xdd, 0xc1, 0x54, 0x29, 0x07, 0x5b, 0xa1, 0x4c, 0xcb, 0x75, 0xad, 0x26, 0x54, 0xe9, 0xa8, 0xde,
+	0x3e, 0x50, 0x75, 0x74, 0x14, 0xca, 0x4c, 0x2e, 0x99, 0x6d, 0x4f, 0xf7, 0x6d, 0x37, 0x94, 0x79,
+	0xfd, 0x2c, 0x93, 0x0d, 0x17, 0xe1, 0xb6, 0x03, 0xbd, 0x00, 0x57, 0xf4, 0x21, 0x32, 0xa1, 0xe7,
+	0xd8, 0xc8, 0x57, 0xfd, 0xa3, 0x16, 0xc4, 0x2a, 0xec, 0xd8, 0x26, 0x44, 0x06, 0x64, 0x00, 0xf9,
+	0xeb, 0x0c, 0xf8, 0xdd, 0x2e, 0xb6, 0x34, 0x68, 0xd9, 0xd8, 0x87, 0xde, 0x4e, 0xb0, 0x5d, 0xdc,
+	0x00, 0x13, 0x98, 0x6e, 0xcd, 0x0b, 0x4b, 0xc2, 0x72, 0xae, 0x9c, 0x7f, 0xf1, 0x74, 0xfd, 0x52,
+	0x60, 0xf6, 0x1d, 0xd3, 0xf4, 0x20, 0xc6, 0xfb, 0xbe, 0x67, 0x23, 0x4b, 0x0b, 0x70, 0xa2, 0x02,
+	0xc6, 0x75, 0xd3, 0xb1, 0x51, 0x7e, 0xb4, 0xcf, 0x06, 0x06, 0x13, 0x45, 0x90, 0x41, 0xba, 0x03,
+	0xf3, 0x63, 0x04, 0xae, 0xd1, 0x6f, 0xf1, 0x36, 0x98, 0x36, 0x5c, 0x84, 0xa0, 0x41, 0x4c, 0xad,
+	0xd9, 0x66, 0x3e, 0x43, 0x65, 0xcd, 0x9d, 0x1c, 0x17, 0xa7, 0x76, 0xa2, 0x85, 0x6a, 0x45, 0x9b,
+	0x3a, 0x85, 0x55, 0x4d, 0x71, 0x15, 0x5c, 0x34, 0xdc, 0x36, 0xf2, 0xa1, 0xd7, 0xd2, 0x3d, 0xff,
+	0xa8, 0xd6, 0x72, 0x3d, 0x3f, 0x3f, 0x4e, 0xe5, 0xce, 0xf1, 0x0b, 0x7b, 0xae, 0xe7, 0x8b, 0x37,
+	0xc1, 0x9c, 0xef, 0xe9, 0x08, 0x1f, 0x40, 0xaf, 0x66, 0x34, 0x74, 0x84, 0x60, 0x33, 0x3f, 0x41,
+	0xb1, 0xb3, 0xe1, 0xfc, 0x0e, 0x9b, 0x16, 0xf7, 0xc1, 0x5c, 0x1b, 0xd5, 0x5d, 0x64, 0xda, 0xc8,
+	0xaa, 0xb5, 0xa0, 0x67, 0xbb, 0x66, 0xfe, 0xc2, 0x92, 0xb0, 0x3c, 0xb9, 0xb5, 0xa0, 0x30, 0x07,
+	0x29, 0xa1, 0x83, 0x94, 0x4a, 0xe0, 0xa0, 0xf2, 0xf4, 0xb3, 0xe3, 0xe2, 0xc8, 0xc7, 0x2f, 0x8b,
+	0xc2, 0x67, 0xaf, 0x9f, 0xac, 0x08, 0xda, 0x6c, 0x24, 0x61, 0x8f, 0x0a, 0x10, 0x1f, 0x80, 0x19,
+	0xdc, 0xd4, 0x71, 0xa3, 0x76, 0xe0, 0xe9, 0xd4, 0x80, 0x7c, 0x96, 0x1a, 0xb9, 0x4d, 0xf6, 0x7d,
+	0x7b, 0x5c, 0x5c, 0x64, 0xa4, 0x61, 0xf3, 0xa1, 0x62, 0xbb, 0xaa, 0xa3, 0xfb, 0x0d, 0xe5, 0x9f,
+	0xd0, 0xd2, 0x8d, 0xa3, 0x0a, 0x34, 0x5e, 0x3c, 0x5d, 0x07, 0x01, 0xa7, 0x15, 0x68, 0xb0, 0x03,
+	0xa6, 0xa9, 0xb4, 0xbf, 0x05, 0xc2, 0xc4, 0x5d, 0x90, 0x73, 0x6c, 0x54, 0x23, 0x21, 0x01, 0xf3,
+	0x39, 0x2a, 0x79, 0x23, 0x90, 0x7c, 0xb9, 0x5b, 0x72, 0x15, 0xf9, 0x9c, 0xcc, 0x2a, 0xf2, 0x99,
+	0xcc, 0xac, 0x63, 0xa3, 0x7d, 0x22, 0xa1, 0xb4, 0xfa, 0xfe, 0xeb, 0x27, 0x2b, 0x81, 0x8b, 0x3f,
+	0x78, 0xfd, 0x64, 0x65, 0x91, 0x06, 0xde, 0x23, 0xac, 0xf6, 0x08, 0x1a, 0xb9, 0x0e, 0x16, 0x7b,
+	0x4c, 0x6b, 0x10, 0xb7, 0x5c, 0x84, 0xa1, 0xa8, 0x82, 0xc9, 0x30, 0x3c, 0x89, 0x6f, 0x49, 0x60,
+	0x65, 0xca, 0x33, 0x27, 0xc7, 0x45, 0x10, 0x42, 0xab, 0x15, 0x0d, 0x84, 0x90, 0xaa, 0x49, 0x42,
+	0x84, 0xba, 0x72, 0x94, 0x85, 0x08, 0xf9, 0x96, 0x7f, 0x1a, 0x05, 0x17, 0x77, 0xb1, 0x75, 0xaf,
+	0x65, 0xea, 0x3e, 0xfc, 0x15, 0xe1, 0x9a, 0x50, 0x66, 0x74, 0x10, 0x65, 0xba, 0xe2, 0xb5, 0x57,
+	0x2c, 0x65, 0x7a, 0xc7, 0x52, 0x85, 0xf7, 0x0b, 0x8d, 0xcd, 0xf2, 0x8d, 0x01, 0x7d, 0x72, 0xea,
+	0x0e, 0xf1, 0x1f, 0x3d, 0x22, 0x72, 0xa2, 0x5f, 0x44, 0x66, 0x48, 0x34, 0x76, 0x05, 0x62, 0xe9,
+	0x66, 0xc2, 0xb5, 0x0b, 0x9c, 0x6b, 0xe3, 0xf4, 0xca, 0x8b, 0x60, 0xa1, 0x6b, 0x32, 0x74, 0xab,
+	0xfc, 0x42, 0x00, 0x33, 0xd1, 0xea, 0x1d, 0x9a, 0xdb, 0xe7, 0xe0, 0x8e, 0xdb, 0x20, 0x87, 0xe0,
+	0x61, 0x8d, 0x5d, 0x39, 0x63, 0x7d, 0x4e, 0xc9, 0x22, 0x78, 0x48, 0x35, 0x2b, 0x5d, 0x4f, 0x18,
+	0x7d, 0xa5, 0xcb, 0x68, 0x8a, 0x93, 0xf3, 0xe0, 0x4a, 0x7c, 0x26, 0x32, 0xf7, 0x7b, 0x01, 0x64,
+	0x77, 0xb1, 0xc5, 0xfc, 0xb1, 0x06, 0x32, 0x6d, 0x3c, 0x80, 0x99, 0x14, 0x35, 0xbc, 0x91, 0x57,
+	0x41, 0xae, 0xa3, 0x37, 0x6d, 0x53, 0xf7, 0x5d, 0x2f, 0x08, 0xbc, 0xd3, 0x09, 0xf1, 0x2f, 0x60,
+	0x42, 0x77, 0xc8, 0xf5, 0x46, 0x63, 0x8e, 0x84, 0x40, 0x70, 0x36, 0xa9, 0x44, 0x4a, 0x50, 0x89,
+	0x94, 0x1d, 0xd7, 0x46, 0xe5, 0x1c, 0xb9, 0x02, 0x58, 0x6e, 0x07, 0x7b, 0x4a, 0x05, 0xc2, 0x04,
+	0xd5, 0x8b, 0xf0, 0x30, 0xc7, 0xf1, 0x40, 0x4d, 0x93, 0xf7, 0xc1, 0x5c, 0xf8, 0x1d, 0x65, 0xf0,
+	0x5f, 0x41, 0xe6, 0xc0, 0x83, 0x30, 0x30, 0x77, 0x75, 0x88, 0x7b, 0x45, 0xa3, 0x1b, 0xe5, 0x1f,
+	0x04, 0x00, 0x08, 0xaf, 0x08, 0xff, 0xd6, 0xe9, 0x5b, 0x8a, 0xd1, 0x27, 0xf2, 0x61, 0xc4, 0x8c,
+	0x93, 0x4d, 0x20, 0x9e, 0x8e, 0x22, 0x0a, 0xff, 0xd5, 0x23, 0x83, 0x85, 0x7e, 0x19, 0x9c, 0x0d,
+	0x6b, 0x4a, 0x57, 0x16, 0xcb, 0x5f, 0x09, 0xf4, 0x98, 0xff, 0xda, 0x7e, 0xc3, 0xf4, 0xf4, 0x43,
+	0x0d, 0x1e, 0xea, 0x9e, 0x89, 0xdf, 0x28, 0xb3, 0xa5, 0xe5, 0x18, 0x37, 0x12, 0xc7, 0x4d, 0x42,
+	0x4d, 0xf9, 0x3d, 0x01, 0x48, 0xdd, 0xd3, 0x11, 0x59, 0x46, 0xe4, 0x22, 0x61, 0x69, 0x2c, 0xdd,
+	0x45, 0xb4, 0xc8, 0x3d, 0x7e, 0x59, 0x5c, 0xb6, 0x6c, 0xbf, 0xd1, 0xae, 0x2b, 0x86, 0xeb, 0x04,
+	0x6d, 0x5a, 0xf0, 0x6f, 0x1d, 0x9b, 0x0f, 0x59, 0x0f, 0x44, 0x37, 0xe0, 0xd0, 0x93, 0xf2, 0x47,
+	0xa3, 0xe0, 0x32, 0x89, 0xf4, 0x76, 0xdd, 0xb1, 0xfd, 0x8a, 0xdb, 0xae, 0x37, 0xe1, 0x7f, 0x5c,
+	0xdf, 0x46, 0x96, 0xb8, 0x0d, 0x72, 0x98, 0xce, 0xfa, 0x03, 0x30, 0x79, 0x0a, 0x1d, 0x9e, 0xce,
+	0x1d, 0x90, 0x0d, 0xfb, 0x32, 0xca, 0xe6, 0xe4, 0xd6, 0x0d, 0xe5, 0xb4, 0x73, 0x53, 0x98, 0xd6,
+	0x95, 0x76, 0xab, 0x69, 0x1b, 0xba, 0x4f, 0xb4, 0x83, 0x77, 0x03, 0xb8, 0x16, 0x6d, 0x14, 0x25,
+	0x90, 0xf5, 0x60, 0xc7, 0xc6, 0xa4, 0xa5, 0x20, 0x11, 0x9d, 0xd1, 0xa2, 0x71, 0x69, 0x83, 0x78,
+	0xe4, 0x54, 0x43, 0xe2, 0x96, 0x6b, 0x7c, 0xc6, 0x77, 0xd9, 0x2e, 0xff, 0x0f, 0x5c, 0xeb, 0xb9,
+	0x10, 0xf9, 0x26, 0x16, 0x02, 0x42, 0x32, 0xb9, 0x24, 0x90, 0xc5, 0xf0, 0xed, 0x36, 0xb5, 0x68,
+	0x94, 0x29, 0x13, 0x8e, 0xe5, 0x1f, 0x05, 0x8e, 0xf0, 0x5d, 0x1b, 0xd7, 0x61, 0x43, 0xef, 0xd8,
+	0x6e, 0xdb, 0x3b, 0x3f, 0xc2, 0xff, 0x0c, 0xa6, 0x1c, 0xee, 0xe0, 0x80, 0xf4, 0x4b, 0x5d, 0x19,
+	0x78, 0x07, 0x1d, 0x69, 0x31, 0xe4, 0x60, 0x4c, 0xf2, 0x46, 0xc9, 0xf7, 0x39, 0x26, 0xf9, 0x85,
+	0x88, 0xc9, 0x02, 0x00, 0x11, 0x71, 0x98, 0x46, 0x7a, 0x4e, 0xe3, 0x66, 0x52, 0xb9, 0xfc, 0x9c,
+	0x15, 0xdf, 0x1d, 0x1d, 0x19, 0xb0, 0xf9, 0xe6, 0x6b, 0x52, 0xe9, 0x8f, 0xb1, 0xd4, 0xe7, 0xab,
+	0x2b, 0xa7, 0xa2, 0xfc, 0x80, 0x56, 0x57, 0x6e, 0x26, 0xe2, 0x62, 0x87, 0xcb, 0xf8, 0xa1, 0x6b,
+	0x4c, 0x98, 0xd1, 0x5f, 0x08, 0xb4, 0x76, 0xed, 0xe9, 0x6d, 0x7c, 0xae, 0x2d, 0xe2, 0x15, 0x30,
+	0xd1, 0x22, 0x67, 0x9a, 0x94, 0x97, 0xac, 0x16, 0x8c, 0xd8, 0x7d, 0xc8, 0x35, 0x1d, 0x79, 0x8e,
+	0x96, 0x98, 0x92, 0xb2, 0x04, 0xf2, 0xc9, 0xb9, 0xa8, 0xf1, 0x78, 0xc6, 0x6e, 0xfa, 0xbb, 0xc8,
+	0x74, 0x3d, 0xce, 0xae, 0x6d, 0x90, 0xd3, 0xdb, 0x7e, 0xc3, 0xf5, 0x6c, 0xff, 0xa8, 0x7f, 0xce,
+	0x44, 0xd0, 0xe1, 0xad, 0x93, 0x40, 0x16, 0xb2, 0xb3, 0x43, 0xfb, 0xa2, 0x71, 0x69, 0x9d, 0x66,
+	0x45, 0x24, 0x3c, 0x79, 0xed, 0x27, 0x74, 0x96, 0xaf, 0xd2, 0x5b, 0x3f, 0x31, 0x1b, 0x19, 0xfa,
+	0x58, 0xa0, 0x2d, 0xbe, 0x06, 0x7d, 0xdb, 0x3b, 0x7f, 0x3b, 0x4b, 0x6b, 0xdd, 0xb6, 0x2c, 0xc4,
+	0x5e, 0x3d, 0xbc, 0x5a, 0x41, 0x6b, 0x1c, 0x9f, 0x8c, 0x2c, 0xf9, 0x54, 0x00, 0xb3, 0x24, 0xd0,
+	0x9b, 0x2e, 0x86, 0xe1, 0x43, 0xe0, 0xdc, 0xec, 0x58, 0xe9, 0xb6, 0x63, 0x9e, 0xcf, 0x47, 0x4e,
+	0x29, 0xf9, 0xef, 0x60, 0x3e, 0x31, 0x15, 0x65, 0xe4, 0x1a, 0x00, 0xc1, 0xd3, 0x26, 0x7c, 0xb4,
+	0xe5, 0xca, 0xd3, 0x27, 0xc7, 0xc5, 0x5c, 0x00, 0xac, 0x56, 0xb4, 0x5c, 0x00, 0xa8, 0x9a, 0xf2,
+	0x97, 0xcc, 0x62, 0xd6, 0x38, 0xef, 0xe9, 0x9e, 0xee, 0xe0, 0x5f, 0x6c, 0x71, 0x99, 0xa4, 0x13,
+	0x91, 0x40, 0x8d, 0x9d, 0xdc, 0x2a, 0x2a, 0x67, 0xfc, 0x8c, 0xa3, 0xb0, 0x83, 0x62, 0x6d, 0x1a,
+	0xdb, 0xd9, 0x8f, 0x04, 0x5e, 0x4f, 0x79, 0x81, 0x92, 0xc0, 0x4f, 0x85, 0x24, 0x6c, 0x7d, 0x32,
+	0x05, 0xc6, 0x76, 0xb1, 0x25, 0x76, 0xc0, 0x5c, 0xd7, 0x4f, 0x25, 0x6b, 0x67, 0xaa, 0xd5, 0xe3,
+	0x31, 0x2c, 0xfd, 0x69, 0x18, 0x74, 0xe4, 0x84, 0x16, 0x98, 0x49, 0xbc, 0x78, 0x57, 0xd2, 0xe4,
+	0xc4, 0xb1, 0xd2, 0xd6, 0xe0, 0xd8, 0xe8, 0x44, 0x0b, 0x4c, 0xf2, 0x2f, 0xba, 0x1b, 0xfd, 0x45,
+	0x50, 0xa0, 0xa4, 0x0e, 0x08, 0x8c, 0x0e, 0xba, 0x07, 0xc6, 0x59, 0xdd, 0xfa, 0x7d, 0xda, 0x4e,
+	0x0a, 0x91, 0x6e, 0xf6, 0x85, 0x44, 0x62, 0xef, 0x83, 0x0b, 0xe1, 0x2b, 0xe3, 0x0f, 0xa9, 0x2a,
+	0x31, 0x90, 0xb4, 0x3a, 0x00, 0x28, 0x12, 0x8e, 0xc1, 0x6c, 0xb2, 0xe1, 0x4e, 0xdd, 0x9f, 0x00,
+	0x4b, 0xb7, 0x86, 0x00, 0x47, 0x87, 0xbe, 0x03, 0xc4, 0x1e, 0x3d, 0xaa, 0x92, 0x4a, 0x49, 0x17,
+	0x5e, 0xda, 0x1e, 0x0e, 0xdf, 0x7d, 0x7a, 0xac, 0x61, 0x1b, 0xe0, 0x74, 0x1e, 0x3f, 0xc8, 0xe9,
+	0x3d, 0x5b, 0x24, 0x0b, 0x4c, 0xf2, 0x2d, 0x4e, 0x6a, 0x34, 0x72, 0xc0, 0xf4, 0x68, 0xec, 0xd5,
+	0x7f, 0x38, 0x60, 0x3a, 0xde, 0x36, 0xa4, 0x86, 0x5c, 0x0c, 0x2a, 0x6d, 0x0e, 0x0c, 0xe5, 0x03,
+	0x29, 0x59, 0xcf, 0x53, 0x03, 0x29, 0x01, 0x4e, 0x0f, 0xa4, 0x33, 0xea, 0x2b, 0xb9, 0x4c, 0x12,
+	0xb5, 0x75, 0x25, 0xfd, 0x52, 0xe2, 0xb1, 0xe9, 0x97, 0x49, 0xef, 0x3a, 0x28, 0xbe, 0x05, 0xa6,
+	0x62, 0x35, 0x70, 0x39, 0xd5, 0x2d, 0x1c, 0x52, 0xda, 0x18, 0x14, 0xc9, 0x9f, 0x15, 0xab, 0x3e,
+	0xcb, 0xfd, 0x2f, 0x24, 0x86, 0x4c, 0x3f, 0xab, 0x57, 0x59, 0x90, 0xc6, 0xdf, 0x25, 0xc5, 0xa6,
+	0xfc, 0xef, 0x67, 0x27, 0x05, 0xe1, 0xf9, 0x49, 0x41, 0xf8, 0xee, 0xa4, 0x20, 0x7c, 0xf8, 0xaa,
+	0x30, 0xf2, 0xfc, 0x55, 0x61, 0xe4, 0x9b, 0x57, 0x85, 0x91, 0xff, 0xdf, 0xe6, 0x5e, 0xa3, 0x44,
+	0xf8, 0x3a, 0x86, 0x46, 0x9b, 0x14, 0x22, 0x95, 0x15, 0xa1, 0xae, 0x9f, 0xf0, 0xe9, 0x53, 0xaf,
+	0x3e, 0x41, 0x1f, 0x20, 0xb7, 0x7e, 0x0e, 0x00, 0x00, 0xff, 0xff, 0x0d, 0xc1, 0x1e, 0x7c, 0xda,
+	0x18, 0x00, 0x00,
 }
 
 // Reference imports to suppress errors if they are not otherwise used.
@@ -1213,6 +1724,16 @@ type MsgClient interface {
 	SubmitDoubleVoting(ctx context.Context, in *MsgSubmitDoubleVoting, opts ...grpc.CallOption) (*MsgSubmitDoubleVotingResponse, error)
 	// SubmitMisbehaviour slashes the consumer validators that signed two conflicting headers; anyone may prove it.
 	SubmitMisbehaviour(ctx context.Context, in *MsgSubmitMisbehaviour, opts ...grpc.CallOption) (*MsgSubmitMisbehaviourResponse, error)
+	// CancelStake takes back stake that was not sent to the consumer yet.
+	CancelStake(ctx context.Context, in *MsgCancelStake, opts ...grpc.CallOption) (*MsgCancelStakeResponse, error)
+	// PauseConsumer stops or allows new stake; admin or authority.
+	PauseConsumer(ctx context.Context, in *MsgPauseConsumer, opts ...grpc.CallOption) (*MsgPauseConsumerResponse, error)
+	// EndorseConsumer tells front ends that a consumer was looked at, or takes that back; governance only.
+	EndorseConsumer(ctx context.Context, in *MsgEndorseConsumer, opts ...grpc.CallOption) (*MsgEndorseConsumerResponse, error)
+	// RetireConsumer leaves a consumer for good: all stake on it unbonds; governance only.
+	RetireConsumer(ctx context.Context, in *MsgRetireConsumer, opts ...grpc.CallOption) (*MsgRetireConsumerResponse, error)
+	// CloseChannel closes this chain's end of a consumer's control channel, so that it can be opened again; governance only.
+	CloseChannel(ctx context.Context, in *MsgCloseChannel, opts ...grpc.CallOption) (*MsgCloseChannelResponse, error)
 	// UpdateParams replaces the params; governance only.
 	UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error)
 }
@@ -1297,6 +1818,51 @@ func (c *msgClient) SubmitMisbehaviour(ctx context.Context, in *MsgSubmitMisbeha
 	return out, nil
 }
 
+func (c *msgClient) CancelStake(ctx context.Context, in *MsgCancelStake, opts ...grpc.CallOption) (*MsgCancelStakeResponse, error) {
+	out := new(MsgCancelStakeResponse)
+	err := c.cc.Invoke(ctx, "/mesh.externalstaking.v1.Msg/CancelStake", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) PauseConsumer(ctx context.Context, in *MsgPauseConsumer, opts ...grpc.CallOption) (*MsgPauseConsumerResponse, error) {
+	out := new(MsgPauseConsumerResponse)
+	err := c.cc.Invoke(ctx, "/mesh.externalstaking.v1.Msg/PauseConsumer", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) EndorseConsumer(ctx context.Context, in *MsgEndorseConsumer, opts ...grpc.CallOption) (*MsgEndorseConsumerResponse, error) {
+	out := new(MsgEndorseConsumerResponse)
+	err := c.cc.Invoke(ctx, "/mesh.externalstaking.v1.Msg/EndorseConsumer", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) RetireConsumer(ctx context.Context, in *MsgRetireConsumer, opts ...grpc.CallOption) (*MsgRetireConsumerResponse, error) {
+	out := new(MsgRetireConsumerResponse)
+	err := c.cc.Invoke(ctx, "/mesh.externalstaking.v1.Msg/RetireConsumer", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) CloseChannel(ctx context.Context, in *MsgCloseChannel, opts ...grpc.CallOption) (*MsgCloseChannelResponse, error) {
+	out := new(MsgCloseChannelResponse)
+	err := c.cc.Invoke(ctx, "/mesh.externalstaking.v1.Msg/CloseChannel", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *msgClient) UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error) {
 	out := new(MsgUpdateParamsResponse)
 	err := c.cc.Invoke(ctx, "/mesh.externalstaking.v1.Msg/UpdateParams", in, out, opts...)
@@ -1324,6 +1890,16 @@ type MsgServer interface {
 	SubmitDoubleVoting(context.Context, *MsgSubmitDoubleVoting) (*MsgSubmitDoubleVotingResponse, error)
 	// SubmitMisbehaviour slashes the consumer validators that signed two conflicting headers; anyone may prove it.
 	SubmitMisbehaviour(context.Context, *MsgSubmitMisbehaviour) (*MsgSubmitMisbehaviourResponse, error)
+	// CancelStake takes back stake that was not sent to the consumer yet.
+	CancelStake(context.Context, *MsgCancelStake) (*MsgCancelStakeResponse, error)
+	// PauseConsumer stops or allows new stake; admin or authority.
+	PauseConsumer(context.Context, *MsgPauseConsumer) (*MsgPauseConsumerResponse, error)
+	// EndorseConsumer tells front ends that a consumer was looked at, or takes that back; governance only.
+	EndorseConsumer(context.Context, *MsgEndorseConsumer) (*MsgEndorseConsumerResponse, error)
+	// RetireConsumer leaves a consumer for good: all stake on it unbonds; governance only.
+	RetireConsumer(context.Context, *MsgRetireConsumer) (*MsgRetireConsumerResponse, error)
+	// CloseChannel closes this chain's end of a consumer's control channel, so that it can be opened again; governance only.
+	CloseChannel(context.Context, *MsgCloseChannel) (*MsgCloseChannelResponse, error)
 	// UpdateParams replaces the params; governance only.
 	UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error)
 }
@@ -1355,6 +1931,21 @@ func (*UnimplementedMsgServer) SubmitDoubleVoting(ctx context.Context, req *MsgS
 }
 func (*UnimplementedMsgServer) SubmitMisbehaviour(ctx context.Context, req *MsgSubmitMisbehaviour) (*MsgSubmitMisbehaviourResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method SubmitMisbehaviour not implemented")
+}
+func (*UnimplementedMsgServer) CancelStake(ctx context.Context, req *MsgCancelStake) (*MsgCancelStakeResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method CancelStake not implemented")
+}
+func (*UnimplementedMsgServer) PauseConsumer(ctx context.Context, req *MsgPauseConsumer) (*MsgPauseConsumerResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method PauseConsumer not implemented")
+}
+func (*UnimplementedMsgServer) EndorseConsumer(ctx context.Context, req *MsgEndorseConsumer) (*MsgEndorseConsumerResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method EndorseConsumer not implemented")
+}
+func (*UnimplementedMsgServer) RetireConsumer(ctx context.Context, req *MsgRetireConsumer) (*MsgRetireConsumerResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method RetireConsumer not implemented")
+}
+func (*UnimplementedMsgServer) CloseChannel(ctx context.Context, req *MsgCloseChannel) (*MsgCloseChannelResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method CloseChannel not implemented")
 }
 func (*UnimplementedMsgServer) UpdateParams(ctx context.Context, req *MsgUpdateParams) (*MsgUpdateParamsResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method UpdateParams not implemented")
@@ -1508,6 +2099,96 @@ func _Msg_SubmitMisbehaviour_Handler(srv interface{}, ctx context.Context, dec f
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Msg_CancelStake_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgCancelStake)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).CancelStake(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/mesh.externalstaking.v1.Msg/CancelStake",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).CancelStake(ctx, req.(*MsgCancelStake))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_PauseConsumer_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgPauseConsumer)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).PauseConsumer(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/mesh.externalstaking.v1.Msg/PauseConsumer",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).PauseConsumer(ctx, req.(*MsgPauseConsumer))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_EndorseConsumer_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgEndorseConsumer)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).EndorseConsumer(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/mesh.externalstaking.v1.Msg/EndorseConsumer",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).EndorseConsumer(ctx, req.(*MsgEndorseConsumer))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_RetireConsumer_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgRetireConsumer)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).RetireConsumer(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/mesh.externalstaking.v1.Msg/RetireConsumer",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).RetireConsumer(ctx, req.(*MsgRetireConsumer))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_CloseChannel_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgCloseChannel)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).CloseChannel(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/mesh.externalstaking.v1.Msg/CloseChannel",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).CloseChannel(ctx, req.(*MsgCloseChannel))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Msg_UpdateParams_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(MsgUpdateParams)
 	if err := dec(in); err != nil {
@@ -1562,6 +2243,26 @@ var _Msg_serviceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "SubmitMisbehaviour",
 			Handler:    _Msg_SubmitMisbehaviour_Handler,
+		},
+		{
+			MethodName: "CancelStake",
+			Handler:    _Msg_CancelStake_Handler,
+		},
+		{
+			MethodName: "PauseConsumer",
+			Handler:    _Msg_PauseConsumer_Handler,
+		},
+		{
+			MethodName: "EndorseConsumer",
+			Handler:    _Msg_EndorseConsumer_Handler,
+		},
+		{
+			MethodName: "RetireConsumer",
+			Handler:    _Msg_RetireConsumer_Handler,
+		},
+		{
+			MethodName: "CloseChannel",
+			Handler:    _Msg_CloseChannel_Handler,
 		},
 		{
 			MethodName: "UpdateParams",
@@ -2277,6 +2978,340 @@ func (m *MsgSubmitMisbehaviourResponse) MarshalToSizedBuffer(dAtA []byte) (int, 
 	return len(dAtA) - i, nil
 }
 
+func (m *MsgCancelStake) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgCancelStake) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgCancelStake) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Validator) > 0 {
+		i -= len(m.Validator)
+		copy(dAtA[i:], m.Validator)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Validator)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.ConsumerID != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.ConsumerID))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.User) > 0 {
+		i -= len(m.User)
+		copy(dAtA[i:], m.User)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.User)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgCancelStakeResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgCancelStakeResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgCancelStakeResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	{
+		size := m.Amount.Size()
+		i -= size
+		if _, err := m.Amount.MarshalTo(dAtA[i:]); err != nil {
+			return 0, err
+		}
+		i = encodeVarintTx(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgPauseConsumer) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgPauseConsumer) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgPauseConsumer) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Paused {
+		i--
+		if m.Paused {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.ConsumerID != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.ConsumerID))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Sender) > 0 {
+		i -= len(m.Sender)
+		copy(dAtA[i:], m.Sender)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Sender)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgPauseConsumerResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgPauseConsumerResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgPauseConsumerResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgEndorseConsumer) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgEndorseConsumer) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgEndorseConsumer) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Endorsed {
+		i--
+		if m.Endorsed {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.ConsumerID != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.ConsumerID))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Authority) > 0 {
+		i -= len(m.Authority)
+		copy(dAtA[i:], m.Authority)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Authority)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgEndorseConsumerResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgEndorseConsumerResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgEndorseConsumerResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgRetireConsumer) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgRetireConsumer) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgRetireConsumer) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.ConsumerID != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.ConsumerID))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Authority) > 0 {
+		i -= len(m.Authority)
+		copy(dAtA[i:], m.Authority)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Authority)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgRetireConsumerResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgRetireConsumerResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgRetireConsumerResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgCloseChannel) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgCloseChannel) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgCloseChannel) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.ConsumerID != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.ConsumerID))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Authority) > 0 {
+		i -= len(m.Authority)
+		copy(dAtA[i:], m.Authority)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Authority)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgCloseChannelResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgCloseChannelResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgCloseChannelResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.ChannelID) > 0 {
+		i -= len(m.ChannelID)
+		copy(dAtA[i:], m.ChannelID)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.ChannelID)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
 func (m *MsgUpdateParams) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -2650,6 +3685,147 @@ func (m *MsgSubmitMisbehaviourResponse) Size() (n int) {
 	}
 	if m.Sequence != 0 {
 		n += 1 + sovTx(uint64(m.Sequence))
+	}
+	return n
+}
+
+func (m *MsgCancelStake) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.User)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.ConsumerID != 0 {
+		n += 1 + sovTx(uint64(m.ConsumerID))
+	}
+	l = len(m.Validator)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgCancelStakeResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.Amount.Size()
+	n += 1 + l + sovTx(uint64(l))
+	return n
+}
+
+func (m *MsgPauseConsumer) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Sender)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.ConsumerID != 0 {
+		n += 1 + sovTx(uint64(m.ConsumerID))
+	}
+	if m.Paused {
+		n += 2
+	}
+	return n
+}
+
+func (m *MsgPauseConsumerResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	return n
+}
+
+func (m *MsgEndorseConsumer) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Authority)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.ConsumerID != 0 {
+		n += 1 + sovTx(uint64(m.ConsumerID))
+	}
+	if m.Endorsed {
+		n += 2
+	}
+	return n
+}
+
+func (m *MsgEndorseConsumerResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	return n
+}
+
+func (m *MsgRetireConsumer) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Authority)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.ConsumerID != 0 {
+		n += 1 + sovTx(uint64(m.ConsumerID))
+	}
+	return n
+}
+
+func (m *MsgRetireConsumerResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	return n
+}
+
+func (m *MsgCloseChannel) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Authority)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.ConsumerID != 0 {
+		n += 1 + sovTx(uint64(m.ConsumerID))
+	}
+	return n
+}
+
+func (m *MsgCloseChannelResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.ChannelID)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
 	}
 	return n
 }
@@ -4788,6 +5964,899 @@ func (m *MsgSubmitMisbehaviourResponse) Unmarshal(dAtA []byte) error {
 					break
 				}
 			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgCancelStake) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgCancelStake: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgCancelStake: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field User", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.User = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ConsumerID", wireType)
+			}
+			m.ConsumerID = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ConsumerID |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Validator", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Validator = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgCancelStakeResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgCancelStakeResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgCancelStakeResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Amount", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Amount.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgPauseConsumer) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgPauseConsumer: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgPauseConsumer: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Sender", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Sender = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ConsumerID", wireType)
+			}
+			m.ConsumerID = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ConsumerID |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Paused", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Paused = bool(v != 0)
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgPauseConsumerResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgPauseConsumerResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgPauseConsumerResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgEndorseConsumer) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgEndorseConsumer: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgEndorseConsumer: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Authority", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Authority = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ConsumerID", wireType)
+			}
+			m.ConsumerID = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ConsumerID |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Endorsed", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Endorsed = bool(v != 0)
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgEndorseConsumerResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgEndorseConsumerResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgEndorseConsumerResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgRetireConsumer) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgRetireConsumer: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgRetireConsumer: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Authority", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Authority = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ConsumerID", wireType)
+			}
+			m.ConsumerID = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ConsumerID |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgRetireConsumerResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgRetireConsumerResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgRetireConsumerResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgCloseChannel) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgCloseChannel: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgCloseChannel: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Authority", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Authority = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ConsumerID", wireType)
+			}
+			m.ConsumerID = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ConsumerID |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgCloseChannelResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgCloseChannelResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgCloseChannelResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ChannelID", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.ChannelID = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipTx(dAtA[iNdEx:])

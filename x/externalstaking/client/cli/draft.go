@@ -18,6 +18,7 @@ import (
 const (
 	flagRegistrationFee = "registration-fee"
 	flagPacketTimeout   = "packet-timeout"
+	flagForcedDelay     = "forced-unstake-delay"
 )
 
 // newDraftUpdateParamsCmd prints a proposal. The message replaces all params, so those not named by a flag are read
@@ -46,6 +47,7 @@ func newDraftUpdateParamsCmd() *cobra.Command {
 	}
 	cmd.Flags().String(flagRegistrationFee, "", "coins that registering a consumer costs; \"0stake\" for none")
 	cmd.Flags().Duration(flagPacketTimeout, 0, "how long a packet may take, at least 24h")
+	cmd.Flags().Duration(flagForcedDelay, 0, "after how long an operation ends without the consumer's answer, at least 168h; 0 for the consumer's unbonding period")
 	for _, c := range counts(&types.Params{}) {
 		cmd.Flags().Uint32(c.flag, 0, c.usage)
 	}
@@ -70,6 +72,8 @@ func counts(p *types.Params) []count {
 		{"max-validators-per-consumer", "most validators known of one consumer", &p.MaxValidatorsPerConsumer},
 		{"max-reward-denoms", "most denoms rewards of one consumer arrive in", &p.MaxRewardDenoms},
 		{"max-releases-per-block", "most entries released in one block", &p.MaxReleasesPerBlock},
+		{"max-forced-per-block", "most positions whose operations end without an answer in one block", &p.MaxForcedPerBlock},
+		{"resync-interval", "fewest blocks between two snapshots of an open channel", &p.ResyncInterval},
 	}
 }
 
@@ -86,13 +90,18 @@ func override(params *types.Params, set *pflag.FlagSet) error {
 		}
 		params.RegistrationFee = fee
 	}
-	if set.Changed(flagPacketTimeout) {
-		var timeout time.Duration
-		var err error
-		if timeout, err = set.GetDuration(flagPacketTimeout); err != nil {
+	for _, d := range []struct {
+		flag  string
+		value *time.Duration
+	}{{flagPacketTimeout, &params.PacketTimeout}, {flagForcedDelay, &params.ForcedUnstakeDelay}} {
+		if !set.Changed(d.flag) {
+			continue
+		}
+		value, err := set.GetDuration(d.flag)
+		if err != nil {
 			return err
 		}
-		params.PacketTimeout = timeout
+		*d.value = value
 	}
 	for _, c := range counts(params) {
 		if !set.Changed(c.flag) {

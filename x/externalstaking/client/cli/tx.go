@@ -27,7 +27,7 @@ func NewTxCmd() *cobra.Command {
 		newStakeCmd(), newUnstakeCmd(),
 		newRegisterConsumerCmd(), newUpdateConsumerCmd(), newUpdateAdminCmd(),
 		newSubmitDoubleVotingCmd(), newSubmitMisbehaviourCmd(),
-		newDraftUpdateParamsCmd(),
+		newDraftPauseConsumerCmd(), newDraftEndorseConsumerCmd(), newDraftRetireConsumerCmd(), newDraftCloseChannelCmd(), newDraftUpdateParamsCmd(),
 	)
 	return cmd
 }
