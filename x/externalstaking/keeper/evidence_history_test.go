@@ -153,5 +153,5 @@ func TestBatchesOfEntriesThatJoinedOthersWereNeverForgotten(t *testing.T) {
 	l.settle(ann)
 	l.pass(ledgerUnbonding)
 	l.endBlock()
-	require.Equal(t, int64(1_000-80-40-420), l.lien(ann))
+	require.Equal(t, int64(420), l.lien(ann))
 }

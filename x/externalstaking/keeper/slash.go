@@ -139,6 +139,33 @@ func (k *Keeper) unbondedBefore(ctx context.Context, consumerID uint64, validato
 	return release, found, err
 }
 
+// forgottenPerBatch is how many due batches are forgotten for each one that is noted: more than one, so that they get fewer.
+const forgottenPerBatch = 2
+
+// forgetDueBatches forgets some of a validator's batches whose entries no slash can reach any more. Those whose entries
+// are released have gone with them; what is left here are batches whose entries joined later ones, or lost everything.
+func (k *Keeper) forgetDueBatches(ctx context.Context, consumerID uint64, validator string) error {
+	now := sdk.UnwrapSDKContext(ctx).BlockTime()
+	due := make([]slashKey, 0, forgottenPerBatch)
+	err := k.UnbondedBatches.Walk(ctx, collections.NewSuperPrefixedTripleRange[uint64, string, uint64](consumerID, validator),
+		func(key slashKey, release time.Time) (bool, error) {
+			if len(due) == forgottenPerBatch || release.After(now) {
+				return true, nil
+			}
+			due = append(due, key)
+			return false, nil
+		})
+	if err != nil {
+		return err
+	}
+	for _, key := range due {
+		if err := k.UnbondedBatches.Remove(ctx, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // recordSlash makes a slash take effect: the validator is tombstoned, its stake is unsettled, and the sweep starts. What it
 // costs each user is worked out when that user is settled.
 func (k *Keeper) recordSlash(ctx sdk.Context, consumerID uint64, validator string, slash types.Slash) error {

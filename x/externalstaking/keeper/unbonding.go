@@ -109,6 +109,9 @@ func (k *Keeper) noteUnbonded(ctx context.Context, key positionKey, entry types.
 	if has, err := k.UnbondedBatches.Has(ctx, noted); err != nil || has {
 		return err
 	}
+	if err := k.forgetDueBatches(ctx, key.K2(), key.K3()); err != nil {
+		return err
+	}
 	return k.UnbondedBatches.Set(ctx, noted, entry.ReleaseTime)
 }
 
