@@ -71,7 +71,7 @@ func TestSlashesAndSweepsArePaged(t *testing.T) {
 	for i := range n {
 		name := fmt.Sprintf("bad%03d", i)
 		l.report(1, control.StatusActive, name)
-		_, err := l.prove(name, 100)
+		_, err := l.prove(name, 1_000)
 		require.NoError(t, err)
 	}
 	l.holds()
