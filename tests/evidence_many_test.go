@@ -80,9 +80,17 @@ func TestSL19AThousandStakers(t *testing.T) {
 		}
 		return n
 	}
-	// The sweep stops when the node does, and goes on.
-	require.NoError(t, w.Provider.Restart())
-	require.Len(t, w.sweepsAbroad(), 1)
+	// The sweep stops when the node does, and goes on where it was, also in a new chain that starts with the exported state.
+	for _, stop := range []func(){w.Provider.Reboot, func() { require.NoError(t, w.Provider.Restart()) }} {
+		cursor, before := w.sweepsAbroad()[0].Cursor, settled()
+		require.NotEmpty(t, cursor)
+		stop()
+		require.Len(t, w.sweepsAbroad(), 1)
+		require.NotEqual(t, cursor, w.sweepsAbroad()[0].Cursor)
+		now := settled()
+		require.Greater(t, now, before)
+		require.LessOrEqual(t, now-before, perBlock)
+	}
 	for before := settled(); len(w.sweepsAbroad()) > 0; {
 		w.Provider.NextBlock()
 		now := settled()

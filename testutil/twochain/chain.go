@@ -76,6 +76,8 @@ type Chain struct {
 	Observe func(*abci.ResponseFinalizeBlock)
 
 	cfg ChainConfig
+	// db is what a node of the chain has on disk.
+	db dbm.DB
 	// queue holds the transactions of the next block, queued counts them by signer.
 	queue  [][]byte
 	queued map[string]uint64
@@ -96,8 +98,10 @@ type Chain struct {
 func newChain(t testing.TB, coord *ibctesting.Coordinator, cfg ChainConfig) *Chain {
 	t.Helper()
 	options := simtestutil.NewAppOptionsWithFlagHome(t.TempDir())
+	db := dbm.NewMemDB()
 	c := &Chain{
-		App:     app.New(log.NewNopLogger(), dbm.NewMemDB(), nil, true, options),
+		App:     app.New(log.NewNopLogger(), db, nil, true, options),
+		db:      db,
 		Denom:   cfg.Denom,
 		Relayer: newAccount(cfg.ChainID + "/relayer"),
 		cfg:     cfg,

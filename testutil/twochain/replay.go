@@ -14,12 +14,28 @@ import (
 	"github.com/mesh-security/mesh/app"
 )
 
-// emptyApp is the application over an empty database.
-func (c *Chain) emptyApp() *app.App {
+// appOver is the application over a database.
+func (c *Chain) appOver(db dbm.DB) *app.App {
 	options := simtestutil.NewAppOptionsWithFlagHome(c.TB.TempDir())
-	a := app.New(log.NewNopLogger(), dbm.NewMemDB(), nil, true, options)
+	a := app.New(log.NewNopLogger(), db, nil, true, options)
 	baseapp.SetChainID(c.cfg.ChainID)(a.BaseApp)
 	return a
+}
+
+// emptyApp is the application over an empty database.
+func (c *Chain) emptyApp() *app.App { return c.appOver(dbm.NewMemDB()) }
+
+// Reboot stops the node and starts it again over its database: nothing is left but what was committed.
+func (c *Chain) Reboot() {
+	c.use(c.appOver(c.db))
+	c.NextBlock()
+}
+
+// use makes an application that has the chain's state its node.
+func (c *Chain) use(a *app.App) {
+	c.App = a
+	c.TestChain.App = &node{App: a, chain: c}
+	c.QueryServer, c.TxConfig, c.Codec = a.IBCKeeper, a.TxConfig(), a.AppCodec()
 }
 
 // record keeps what a replica needs to follow.
@@ -76,15 +92,15 @@ func (c *Chain) Restart() error {
 	if err != nil {
 		return err
 	}
-	fresh := c.emptyApp()
+	db := dbm.NewMemDB()
+	fresh := c.appOver(db)
 	req := *c.genesis
 	req.AppStateBytes, req.InitialHeight, req.Time = exported.AppState, exported.Height, c.CurrentHeader.Time
 	if _, err := fresh.InitChain(&req); err != nil {
 		return err
 	}
-	c.App = fresh
-	c.TestChain.App = &node{App: fresh, chain: c}
-	c.QueryServer, c.TxConfig, c.Codec = fresh.IBCKeeper, fresh.TxConfig(), fresh.AppCodec()
+	c.use(fresh)
+	c.db = db
 	c.recorded, c.hashes, c.genesis = nil, nil, &req
 	c.NextBlock()
 	return nil
