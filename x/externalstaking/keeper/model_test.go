@@ -33,20 +33,22 @@ type model struct {
 	// ended validators count for nothing; tombstoned is for ever.
 	ended, tombstoned map[string]bool
 	everEnded         map[string]bool
+	// forced is the stake that left a validator without the consumer's answer, which may still count it.
+	forced map[string]math.Int
 	// entries are the unbonding entries made, with the earliest time they may be released.
 	entries []modelEntry
 }
 
 type modelEntry struct {
-	user    string
-	amount  math.Int
-	release time.Time
+	user, validator string
+	amount          math.Int
+	release         time.Time
 }
 
 func newModel(rt *rapid.T) *model {
 	m := &model{
 		ledger: newLedger(rt), rt: rt, counted: map[string]math.Int{},
-		ended: map[string]bool{}, tombstoned: map[string]bool{}, everEnded: map[string]bool{},
+		forced: map[string]math.Int{}, ended: map[string]bool{}, tombstoned: map[string]bool{}, everEnded: map[string]bool{},
 	}
 	params := types.DefaultParams()
 	params.MaxEntriesPerPacket, params.MaxOpsPerPacket, params.MaxPacketsPerBlock = 2, 3, 2
@@ -55,7 +57,7 @@ func newModel(rt *rapid.T) *model {
 	m.addConsumer(1)
 	m.report(1, control.StatusActive, modelValidators...)
 	for _, v := range modelValidators {
-		m.counted[v] = math.ZeroInt()
+		m.counted[v], m.forced[v] = math.ZeroInt(), math.ZeroInt()
 	}
 	return m
 }
@@ -85,7 +87,7 @@ func (m *model) record(fn func(ctx sdk.Context)) {
 			earliest = v.EndedAt.Add(ledgerUnbonding)
 		}
 		require.False(m.rt, made.ReleaseTime.Before(earliest), "released before its time")
-		m.entries = append(m.entries, modelEntry{made.User, amount, earliest})
+		m.entries = append(m.entries, modelEntry{made.User, made.Validator, amount, earliest})
 	}
 }
 
@@ -116,7 +118,11 @@ func (m *model) Unstake(_ *rapid.T) {
 }
 
 func (m *model) EndBlock(_ *rapid.T) {
+	made := len(m.entries)
 	m.record(func(ctx sdk.Context) { m.k.EndBlock(ctx) })
+	for _, e := range m.entries[made:] {
+		m.forced[e.validator] = m.forced[e.validator].Add(e.amount)
+	}
 	m.pass(5 * time.Second)
 }
 
@@ -217,7 +223,7 @@ func (m *model) Check(_ *rapid.T) {
 		if m.everEnded[v] {
 			continue
 		}
-		backed := m.pool(v).Bonded
+		backed := m.pool(v).Bonded.Add(m.forced[v])
 		for _, user := range modelUsers {
 			p, err := m.k.Positions.Get(m.ctx, collections.Join3(user, uint64(1), v))
 			if err == nil {
