@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -25,6 +26,7 @@ import (
 
 	"github.com/mesh-security/mesh/internal/observer"
 	"github.com/mesh-security/mesh/testutil/twochain"
+	"github.com/mesh-security/mesh/x/control"
 	externaltypes "github.com/mesh-security/mesh/x/externalstaking/types"
 )
 
@@ -371,5 +373,76 @@ func TestAStateFileOfSomethingElseIsRefused(t *testing.T) {
 		require.NoError(t, os.WriteFile(w.cfg.StateFile, []byte(content), 0o600))
 		_, err := w.newObserver()
 		require.ErrorContains(t, err, expected)
+	}
+}
+
+// The consumer writes its addresses with a prefix of its own, which the observer never reads: it has the provider's.
+func TestValidatorsWithAnotherAddressPrefix(t *testing.T) {
+	w := newWorld(t)
+	// A validator that twochain does not have: its operator address is of a chain with another prefix.
+	foreign, signer := "othervaloper1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq", w.Provider.Validators[0]
+	key, err := json.Marshal(signer.PrivKey().PubKey().Bytes())
+	require.NoError(t, err)
+	known := w.consumerHeight()
+	p, err := w.Inject(w.Control.EndpointB, fmt.Appendf(nil,
+		`{"validator_sync":{"height":{"revision_number":"1","revision_height":"%d"},"unbonding_period":"60s","validators":[{"validator":%q,"cons_pubkey":%s,"status":"VALIDATOR_STATUS_ACTIVE"}]}}`,
+		known, foreign, key))
+	require.NoError(t, err)
+	require.NoError(t, w.Receive(w.Consumer, p))
+	require.Empty(t, control.AckRefused(p.Ack))
+	w.Consumer.NextBlock()
+	require.NoError(t, w.UpdateClient(w.Provider))
+	height := w.clientHeight()
+	ev, err := cmttypes.DuplicateVoteEvidenceFromProto(w.Consumer.DoubleVote(signer, height))
+	require.NoError(t, err)
+	w.cfg.StartHeight = w.reported(ev)
+	w.observe(func() bool { return w.log.count("evidence submitted") == 1 })
+	res, err := externaltypes.NewQueryClient(w.Provider.Query()).Slashes(context.Background(), &externaltypes.QuerySlashesRequest{ConsumerId: w.ConsumerID})
+	require.NoError(t, err)
+	require.Len(t, res.Slashes, 1)
+	require.Equal(t, foreign, res.Slashes[0].Validator)
+	// The log says what happened where, and how to look it up.
+	for _, text := range []string{
+		"evidence submitted", fmt.Sprintf("block=%d", w.cfg.StartHeight), fmt.Sprintf("offence_height=%d", height), `kind="double voting"`,
+		"validator=" + ev.VoteA.ValidatorAddress.String(), fmt.Sprintf("tx=%X", cmttypes.Tx(w.provider.txs[0]).Hash()),
+	} {
+		require.NotZero(t, w.log.count(text), "%s in\n%s", text, w.log.buf.String())
+	}
+}
+
+// Several may observe one consumer: the provider punishes once, and whoever comes second does not try again.
+func TestTwoObserversOfOneConsumer(t *testing.T) {
+	w := newWorld(t)
+	w.cfg.StartHeight = w.reported(w.doubleVote(0, w.clientHeight()))
+	second, err := w.newObserver()
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	// The second one is about to submit what the first one is quicker with.
+	w.observe(func() bool { return w.slashed(0) })
+	go func() { second.Run(ctx); close(done) }()
+	require.True(t, eventually(func() bool { return w.log.count("the provider knows already") == 1 }))
+	cancel()
+	<-done
+	require.Len(t, w.provider.txs, 1)
+	require.Zero(t, w.log.count("could not be submitted"))
+}
+
+// The pauses between attempts grow up to a bound, and nothing but the end of the context ends them.
+func TestPausesBetweenAttemptsGrow(t *testing.T) {
+	w := newWorld(t)
+	w.cfg.StartHeight = w.consumerHeight()
+	w.cfg.Poll = 2 * time.Millisecond
+	reported := false
+	w.observe(func() bool {
+		if !reported {
+			reported, w.provider.failures = true, 1_000_000
+			w.reported(w.doubleVote(0, w.clientHeight()))
+		}
+		return w.log.count("evidence could not be submitted") >= 4
+	})
+	for attempt, pause := range []string{"2ms", "4ms", "8ms", "16ms"} {
+		require.NotZero(t, w.log.count(fmt.Sprintf("attempt=%d", attempt+1)))
+		require.NotZero(t, w.log.count("retry_in="+pause), pause)
 	}
 }
