@@ -17,7 +17,9 @@ func (k *Keeper) InitGenesis(ctx sdk.Context, state types.GenesisState) error {
 	if err := state.Validate(); err != nil {
 		return err
 	}
-	k.accounts.GetModuleAccount(ctx, types.ModuleName)
+	if err := k.createModuleAccount(ctx); err != nil {
+		return err
+	}
 	if err := k.Params.Set(ctx, state.Params); err != nil {
 		return err
 	}
@@ -55,6 +57,16 @@ func (k *Keeper) InitGenesis(ctx sdk.Context, state types.GenesisState) error {
 		}
 	}
 	return k.initSources(ctx, state)
+}
+
+// createModuleAccount creates the module account, which mints and burns virtual stake. On a chain that adds the module in
+// an upgrade anyone can have made an ordinary account of it before, by sending coins to its address.
+func (k *Keeper) createModuleAccount(ctx sdk.Context) error {
+	existing, ok := k.accounts.GetAccount(ctx, k.accounts.GetModuleAddress(types.ModuleName)).(sdk.ModuleAccountI)
+	if ok && existing.HasPermission(authtypes.Minter) && existing.HasPermission(authtypes.Burner) {
+		return nil
+	}
+	return k.adopt(ctx, authtypes.NewEmptyModuleAccount(types.ModuleName, authtypes.Minter, authtypes.Burner))
 }
 
 // markAll marks every validator there is. Reading them is bounded per block.

@@ -6,6 +6,7 @@ import (
 
 	"cosmossdk.io/math"
 	"github.com/cosmos/cosmos-sdk/types/query"
+	authtypes "github.com/cosmos/cosmos-sdk/x/auth/types"
 	"github.com/stretchr/testify/require"
 
 	"github.com/mesh-security/mesh/x/virtualstaking"
@@ -180,4 +181,18 @@ func TestQueries(t *testing.T) {
 	far, err := f.query.Delegations(f.ctx, &types.QueryDelegationsRequest{ConverterId: 1, Pagination: &query.PageRequest{Offset: 1 << 40}})
 	require.NoError(t, err)
 	require.Empty(t, far.Delegations)
+}
+
+// Somebody sent a coin to the address of the module account before the upgrade that added the module: InitGenesis
+// panicked on every node.
+func TestGN03_AnAccountMadeBeforeTheUpgradeHaltedTheChain(t *testing.T) {
+	f := newChain(t)
+	addr := authtypes.NewModuleAddress(types.ModuleName)
+	made := f.account.NewAccountWithAddress(f.ctx, addr)
+	f.account.SetAccount(f.ctx, made)
+
+	require.NoError(t, f.k.InitGenesis(f.ctx, *types.DefaultGenesisState()))
+	account := f.account.GetModuleAccount(f.ctx, types.ModuleName)
+	require.Equal(t, made.GetAccountNumber(), account.GetAccountNumber())
+	require.ElementsMatch(t, []string{authtypes.Minter, authtypes.Burner}, account.GetPermissions())
 }

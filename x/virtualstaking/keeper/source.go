@@ -50,18 +50,11 @@ func (k *Keeper) CreateSource(ctx context.Context, id uint64, rewardAccount sdk.
 
 // createAccount makes sure that a plain account exists: without one, x/staking loses the coins of unbondings. The address
 // can be known before, so someone may have made an account there, even a vesting one, or sent coins to it. The account is
-// replaced, keeping its number. Its bond denom goes to the community pool, or it would look like stake that came back.
+// replaced. Its bond denom goes to the community pool, or it would look like stake that came back.
 func (k *Keeper) createAccount(ctx context.Context, addr sdk.AccAddress) error {
-	account := authtypes.NewBaseAccountWithAddress(addr)
-	if existing := k.accounts.GetAccount(ctx, addr); existing != nil {
-		if err := account.SetAccountNumber(existing.GetAccountNumber()); err != nil {
-			return err
-		}
-		k.accounts.SetAccount(ctx, account)
-	} else {
-		k.accounts.SetAccount(ctx, k.accounts.NewAccount(ctx, account))
+	if err := k.adopt(ctx, authtypes.NewBaseAccountWithAddress(addr)); err != nil {
+		return err
 	}
-
 	denom, err := k.staking.BondDenom(ctx)
 	if err != nil {
 		return err
@@ -69,6 +62,21 @@ func (k *Keeper) createAccount(ctx context.Context, addr sdk.AccAddress) error {
 	if balance := k.bank.GetBalance(ctx, addr, denom); balance.IsPositive() {
 		return k.distribution.FundCommunityPool(ctx, sdk.NewCoins(balance), addr)
 	}
+	return nil
+}
+
+// adopt stores an account of the module's own at its address. What anyone has made there before is replaced, keeping its
+// number: nobody has a key for it.
+func (k *Keeper) adopt(ctx context.Context, account sdk.AccountI) error {
+	existing := k.accounts.GetAccount(ctx, account.GetAddress())
+	if existing == nil {
+		k.accounts.SetAccount(ctx, k.accounts.NewAccount(ctx, account))
+		return nil
+	}
+	if err := account.SetAccountNumber(existing.GetAccountNumber()); err != nil {
+		return err
+	}
+	k.accounts.SetAccount(ctx, account)
 	return nil
 }
 

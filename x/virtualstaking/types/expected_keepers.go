@@ -17,7 +17,6 @@ type AccountKeeper interface {
 	SetAccount(ctx context.Context, acc sdk.AccountI)
 	NewAccount(ctx context.Context, acc sdk.AccountI) sdk.AccountI
 	GetModuleAddress(name string) sdk.AccAddress
-	GetModuleAccount(ctx context.Context, name string) sdk.ModuleAccountI
 }
 
 // BankKeeper mints and burns virtual stake.
