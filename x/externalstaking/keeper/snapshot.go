@@ -64,7 +64,7 @@ func (k *Keeper) nextChunk(ctx sdk.Context, params types.Params, consumer types.
 			more = true
 			break
 		}
-		if err := k.addToChunk(ctx, consumer, key, outbox, batch); err != nil {
+		if err := k.addToChunk(ctx, consumer, key, batch); err != nil {
 			return false, err
 		}
 		room -= size
@@ -91,9 +91,9 @@ func (k *Keeper) poolsAfter(ctx context.Context, consumerID uint64, after string
 	return keys, more, err
 }
 
-// addToChunk adds a validator's total to a chunk. One without anything is not listed, which makes the consumer count
-// nothing for it.
-func (k *Keeper) addToChunk(ctx sdk.Context, consumer types.Consumer, key validatorKey, outbox *types.OutboxState, batch *types.Batch) error {
+// addToChunk adds a validator's total to a chunk. One without anything of which the consumer has accepted nothing is not
+// listed, which makes the consumer count nothing for it.
+func (k *Keeper) addToChunk(ctx sdk.Context, consumer types.Consumer, key validatorKey, batch *types.Batch) error {
 	if err := k.Dirty.Remove(ctx, key); err != nil {
 		return err
 	}
@@ -109,18 +109,13 @@ func (k *Keeper) addToChunk(ctx sdk.Context, consumer types.Consumer, key valida
 	if v.Ended() || consumer.Retired {
 		total = math.ZeroInt()
 	}
-	if total.IsZero() {
-		outbox.Synced = outbox.Synced.Sub(pool.Synced)
-		pool.Synced = total
-	} else {
-		pool.BatchID = batch.ID
-		batch.Entries = append(batch.Entries, control.StakeEntry{Validator: key.K2(), Stake: total})
+	if total.IsZero() && pool.Synced.IsZero() {
+		// Operations that wait are looked at when the snapshot has arrived.
+		return k.markDirty(ctx, key.K1(), key.K2(), pool)
 	}
-	if err := k.savePool(ctx, key.K1(), key.K2(), pool); err != nil {
-		return err
-	}
-	// Operations that wait are looked at when the snapshot has arrived.
-	return k.markDirty(ctx, key.K1(), key.K2(), pool)
+	pool.BatchID = batch.ID
+	batch.Entries = append(batch.Entries, control.StakeEntry{Validator: key.K2(), Stake: total})
+	return k.savePool(ctx, key.K1(), key.K2(), pool)
 }
 
 // chunkEnded follows up the end of a chunk: one of an earlier channel means nothing, a refused one makes the snapshot start
