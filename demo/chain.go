@@ -45,13 +45,10 @@ func (c *chain) gasPrices() string { return gasPrice + c.denom }
 
 func (c *chain) coin(amount int64) string { return fmt.Sprintf("%d%s", amount, c.denom) }
 
-// lay gives every validator a node with a folder and ports of its own.
-func (c *chain) lay(dir string) error {
+// lay gives every validator a node with a folder and portsPerNode of the ports.
+func (c *chain) lay(dir string, ports []int) {
 	for i := range c.stakes {
-		ports, err := freePorts(4)
-		if err != nil {
-			return err
-		}
+		own := ports[i*portsPerNode:]
 		name := c.prefix + "-node"
 		if len(c.stakes) > 1 {
 			name = fmt.Sprintf("%s%d", name, i+1)
@@ -60,10 +57,9 @@ func (c *chain) lay(dir string) error {
 			moniker: name,
 			home:    filepath.Join(dir, name),
 			logFile: filepath.Join(dir, "logs", name+".log"),
-			rpc:     ports[0], p2p: ports[1], grpc: ports[2], api: ports[3],
+			rpc:     own[0], p2p: own[1], grpc: own[2], api: own[3],
 		})
 	}
-	return nil
 }
 
 // initialise makes the homes, the keys and one genesis all nodes share.

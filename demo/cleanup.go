@@ -31,8 +31,10 @@ func (st *story) processes() []*process {
 			}
 		}
 	}
-	if st.relayer.proc != nil {
-		all = append(all, st.relayer.proc)
+	for _, p := range []*process{st.relayer.proc, st.observer.proc} {
+		if p != nil {
+			all = append(all, p)
+		}
 	}
 	return all
 }
@@ -87,19 +89,30 @@ func (st *story) leaveRunning() error {
 	}
 	p, c := st.provider, st.consumer
 	fees := "--gas auto --gas-adjustment 1.5 --gas-prices " + p.gasPrices() + " -y"
-	st.ui.say("\n%s\n", st.ui.paint(bold, "Both chains and the relayer go on. Paste this, then try the lines below it:"))
+	st.ui.say("\n%s\n", st.ui.paint(bold, "Both chains, the relayer and the observer go on. Paste this, then try the lines below it:"))
 	for _, line := range []string{
 		fmt.Sprintf(`prov() { %s "$@" --home %s; }`, p.meshd, p.home()),
 		fmt.Sprintf(`cons() { %s "$@" --home %s; }`, c.meshd, c.home()),
-		"ALICE=" + p.address(userKey) + " VALIDATOR=" + st.validators[0].Operator,
+		"ALICE=" + p.address(userKey) + " HOME_VALIDATOR=" + st.home,
+		"VALIDATOR=" + st.validators[0].Operator + " CHEAT=" + st.validators[cheat].Operator,
 		"",
 		"prov query vault account $ALICE",
+		"prov query vault local-stake $ALICE",
+		"prov query vault losses $ALICE",
 		"prov query externalstaking positions $ALICE",
 		"prov query externalstaking rewards $ALICE",
+		"prov query externalstaking slashes " + st.first.consumerID,
+		"prov query externalstaking validator " + st.first.consumerID + " $CHEAT",
+		"prov query externalstaking simulate-slash $ALICE " + st.second.consumerID + " $VALIDATOR",
+		"prov query gov tally " + st.textProposal,
 		"prov tx vault deposit " + p.coin(5_000_000) + " --from alice " + fees,
-		"prov tx externalstaking stake " + st.consumerID + " $VALIDATOR " + p.coin(5_000_000) + " --from alice " + fees,
-		"cons query converter remote-stake " + st.converterID,
-		"cons query virtualstaking source " + st.converterID,
+		"prov tx externalstaking stake " + st.first.consumerID + " $VALIDATOR " + p.coin(5_000_000) + " --from alice " + fees,
+		"prov tx staking delegate $HOME_VALIDATOR " + p.coin(5_000_000) + " --from alice " + fees,
+		"prov tx vault deposit-delegation $HOME_VALIDATOR " + p.coin(5_000_000) + " --from alice " + fees,
+		"cons query converter remote-stake " + st.first.converterID,
+		"cons query virtualstaking source " + st.first.converterID,
+		"cons query virtualstaking supply",
+		"cons query virtualstaking exposure",
 		"prov mesh-status --provider " + p.nodes[0].rpcURL() + " --consumer " + c.nodes[0].rpcURL(),
 	} {
 		st.ui.say("  %s", line)

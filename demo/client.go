@@ -136,23 +136,29 @@ func (c *chain) balance(ctx context.Context, address, denom string) (int64, erro
 type txResult struct {
 	Height int64 `json:"height,string"`
 	Result struct {
-		Code   int    `json:"code"`
-		Log    string `json:"log"`
-		Events []struct {
-			Type       string `json:"type"`
-			Attributes []struct {
-				Key   string `json:"key"`
-				Value string `json:"value"`
-			} `json:"attributes"`
-		} `json:"events"`
+		Code   int     `json:"code"`
+		Log    string  `json:"log"`
+		Events []event `json:"events"`
 	} `json:"tx_result"`
 }
 
+// event of a transaction or a block.
+type event struct {
+	Type       string `json:"type"`
+	Attributes []struct {
+		Key   string `json:"key"`
+		Value string `json:"value"`
+	} `json:"attributes"`
+}
+
+// attribute of the transaction's events.
+func (r *txResult) attribute(kind, key string) string { return attribute(r.Result.Events, kind, key) }
+
 // attribute returns the first value of an event attribute; typed events quote strings and
 // 64 bit numbers, which is undone.
-func (r *txResult) attribute(event, key string) string {
-	for _, e := range r.Result.Events {
-		if e.Type != event {
+func attribute(events []event, kind, key string) string {
+	for _, e := range events {
+		if e.Type != kind {
 			continue
 		}
 		for _, a := range e.Attributes {

@@ -62,7 +62,7 @@ func TestFlowIsToldInOrderAndWhole(t *testing.T) {
 	_, err = f.take("unstake ")
 	require.EqualError(t, err, `the vector's step 1 is not "unstake "`)
 	for _, do := range []string{
-		"deposit ", "stake 80000000 on an unknown validator", "stake 80000000 on validator 1", "consumer epoch",
+		"deposit ", "stake-local ", "stake 80000000 on an unknown validator", "stake 80000000 on validator 1", "consumer epoch",
 		"unstake ", "consumer epoch", "unbonding period passes", "withdraw ",
 	} {
 		_, err := f.take(do)

@@ -1,6 +1,6 @@
 // Command demo runs Mesh Security between two real chains on this machine and tells what
 // happens. It drives the binaries meshd and rly and asks the nodes over HTTP; it shares no
-// code with them.
+// code with the modules. Only what a cheating validator signs is made here, with CometBFT's types.
 package main
 
 import (
@@ -17,12 +17,13 @@ import (
 const (
 	// unbondingPeriod of both chains: long enough for the light clients, short enough to watch.
 	unbondingPeriod = 45 * time.Second
-	votingPeriod    = 6 * time.Second
+	// votingPeriod leaves room for a transaction on a slow machine; other things happen meanwhile.
+	votingPeriod    = 20 * time.Second
 	proposalDeposit = 10_000_000
 	// epochLength of virtual staking, in blocks.
 	epochLength = 20
 	// waitLimit is how long the demo waits for anything that should happen within seconds.
-	waitLimit = 90 * time.Second
+	waitLimit = 3 * time.Minute
 )
 
 func main() {

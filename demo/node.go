@@ -11,6 +11,8 @@ import (
 // logLevel leaves out what CometBFT says in every block.
 const logLevel = "consensus:error,txindex:error,state:error,p2p:error,pex:error,*:info"
 
+const portsPerNode = 4
+
 // node is one meshd process and its home folder.
 type node struct {
 	moniker string

@@ -53,8 +53,11 @@ func startProcess(name, logFile, program string, args ...string) (*process, erro
 	return p, nil
 }
 
-// exited returns an error once the process has ended.
+// exited returns an error once the process has ended; one that was not started has not.
 func (p *process) exited() error {
+	if p == nil {
+		return nil
+	}
 	select {
 	case <-p.done:
 		if p.err == nil {

@@ -107,9 +107,4 @@ func (r *relayer) start() (err error) {
 }
 
 // check fails when the relayer should be running and is not.
-func (r *relayer) check() error {
-	if r.proc == nil {
-		return nil
-	}
-	return r.proc.exited()
-}
+func (r *relayer) check() error { return r.proc.exited() }

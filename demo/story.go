@@ -8,24 +8,34 @@ import (
 	"path/filepath"
 )
 
-// story is the whole demo: two chains, a relayer, one delegator.
+// story is the whole demo: two chains, a relayer, one delegator, an observer.
 type story struct {
 	ui                 *console
 	dir                string
 	provider, consumer *chain
 	relayer            *relayer
+	observer           *observer
 	flow               *flow
+	// Two registrations of the one consumer chain: whoever lends to both answers to both.
+	first, second registration
 
-	// Learned on the way. The ids of the two modules appear in all later commands.
-	consumerID, converterID string
-	// validators of the consumer, by moniker; the first two are lent to.
+	// Learned on the way. home is the provider's validator.
+	home string
+	// validators of the consumer, by moniker; the last one is small and will sign twice.
 	validators []validator
 	// voucher is the denom of the consumer's rewards on the provider.
 	voucher string
+	// capProposal and textProposal are the ids of proposals on the consumer and the provider.
+	capProposal, textProposal string
+	// bondedAt is the consumer's block in which the first virtual stake was delegated.
+	bondedAt int64
 	// entry is the unbonding of what alice takes back.
 	entry unbonding
 	// snapshots are the columns of the summary.
 	snapshots []snapshot
+	// before and after what the double sign did, offence is its height.
+	before, after harm
+	offence       int64
 }
 
 // chapter is a part of the story.
@@ -66,20 +76,30 @@ func newStory(ui *console, meshd, rly, vector, dir string) (*story, error) {
 		provider: &chain{
 			id: "provider-1", prefix: "prov", denom: "uprov", meshd: meshd,
 			stakes: []int64{100_000_000},
-			funds:  []fund{{key: adminKey, amount: 1_000_000_000}, {key: userKey, amount: 1_000_000_000}},
+			funds: []fund{
+				{key: adminKey, amount: 1_000_000_000}, {key: userKey, amount: 1_000_000_000}, {key: observerKey, amount: 10_000_000},
+			},
 		},
 		consumer: &chain{
 			id: "consumer-1", prefix: "cons", denom: "ucons", meshd: meshd,
-			stakes: []int64{200_000_000, 60_000_000},
+			// The last one has so little power that the chain goes on without it.
+			stakes: []int64{200_000_000, 60_000_000, 10_000_000},
 			// A large supply makes inflation, and with it the rewards, visible.
 			funds: []fund{{key: adminKey, amount: 1_000_000_000_000}},
 		},
-		relayer: &relayer{program: rly, home: filepath.Join(dir, "relayer"), logFile: filepath.Join(dir, "logs", "relayer.log")},
+		relayer:  &relayer{program: rly, home: filepath.Join(dir, "relayer"), logFile: filepath.Join(dir, "logs", "relayer.log")},
+		observer: &observer{stateFile: filepath.Join(dir, "observer.json"), logFile: filepath.Join(dir, "logs", "observer.log")},
+		first:    registration{name: "Consumer One", slashFraction: slashFraction},
+		second:   registration{name: "Consumer One, milder", slashFraction: mildSlashFraction},
+	}
+	// All at once, so that no two nodes get the same.
+	ports, err := freePorts(portsPerNode * (len(st.provider.stakes) + len(st.consumer.stakes)))
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	for _, c := range st.chains() {
-		if err := c.lay(dir); err != nil {
-			return nil, errors.Join(err, os.RemoveAll(dir))
-		}
+		c.lay(dir, ports)
+		ports = ports[portsPerNode*len(c.stakes):]
 	}
 	return st, nil
 }
@@ -89,7 +109,10 @@ func (st *story) chains() []*chain { return []*chain{st.provider, st.consumer} }
 // tell runs all chapters and stops at the first step that does not hold.
 func (st *story) tell(ctx context.Context) error {
 	st.ui.say("%s", st.ui.paint(bold, "Mesh Security: stake on one chain secures another"))
-	for _, ch := range []chapter{st.twoChains(), st.ibc(), st.deployment(), st.lending(), st.rewards(), st.leaving()} {
+	for _, ch := range []chapter{
+		st.twoChains(), st.ibc(),
+		st.deployment(), st.lending(), st.rewards(), st.leaving(), st.atHome(), st.free(), st.doubleSign(),
+	} {
 		st.ui.chapter(ch.title, ch.about)
 		for _, s := range ch.steps {
 			if err := st.ui.step(s.title, func() (string, error) { return s.run(ctx) }); err != nil {
@@ -105,7 +128,7 @@ func (st *story) tell(ctx context.Context) error {
 
 // alive fails when a process that should be running has ended.
 func (st *story) alive() error {
-	return errors.Join(st.provider.check(), st.consumer.check(), st.relayer.check())
+	return errors.Join(st.provider.check(), st.consumer.check(), st.relayer.check(), st.observer.check())
 }
 
 // wait polls until cond returns nil.
