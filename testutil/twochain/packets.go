@@ -42,10 +42,12 @@ func (c *Chain) Unacknowledged() []*Packet {
 	return c.filter(func(p *Packet) bool { return p.Received && !p.Done })
 }
 
-func (c *Chain) filter(keep func(*Packet) bool) []*Packet {
+func (c *Chain) filter(wanted func(*Packet) bool) []*Packet { return keep(c.packets, wanted) }
+
+func keep(packets []*Packet, wanted func(*Packet) bool) []*Packet {
 	var out []*Packet
-	for _, p := range c.packets {
-		if keep(p) {
+	for _, p := range packets {
+		if wanted(p) {
 			out = append(out, p)
 		}
 	}
@@ -129,16 +131,36 @@ func (n *Network) Acknowledge(from *Chain, packets ...*Packet) error {
 // Timeout proves to from that the other chain has not received packets in time. An ordered channel closes by it.
 func (n *Network) Timeout(from *Chain, packets ...*Packet) error {
 	return n.submit(from, packets, func(p *Packet, signer string) sdk.Msg {
-		to := from.counterparty
-		key := host.PacketReceiptKey(p.DestinationPort, p.DestinationChannel, p.Sequence)
-		next := p.Sequence
-		if channel, _ := to.App.IBCKeeper.ChannelKeeper.GetChannel(to.Ctx(), p.DestinationPort, p.DestinationChannel); channel.Ordering == channeltypes.ORDERED {
-			key = host.NextSequenceRecvKey(p.DestinationPort, p.DestinationChannel)
-			next, _ = to.App.IBCKeeper.ChannelKeeper.GetNextSequenceRecv(to.Ctx(), p.DestinationPort, p.DestinationChannel)
-		}
-		proof, height := to.QueryProof(key)
+		next, key := from.counterparty.unreceived(p)
+		proof, height := from.counterparty.QueryProof(key)
 		return channeltypes.NewMsgTimeout(p.Packet, next, proof, height, signer)
 	})
+}
+
+// TimeoutOnClose proves to from that the other end of a channel is closed and has not received packets.
+func (n *Network) TimeoutOnClose(from *Chain, packets ...*Packet) error {
+	return n.submit(from, packets, func(p *Packet, signer string) sdk.Msg {
+		next, key := from.counterparty.unreceived(p)
+		proof, height := from.counterparty.QueryProof(key)
+		closed, _ := from.counterparty.QueryProof(host.ChannelKey(p.DestinationPort, p.DestinationChannel))
+		return channeltypes.NewMsgTimeoutOnClose(p.Packet, next, proof, closed, height, signer)
+	})
+}
+
+// unreceived is what proves that this chain has not received a packet: the next sequence it would, and where it is stored.
+func (c *Chain) unreceived(p *Packet) (next uint64, key []byte) {
+	channels := c.App.IBCKeeper.ChannelKeeper
+	if channel, _ := channels.GetChannel(c.Ctx(), p.DestinationPort, p.DestinationChannel); channel.Ordering != channeltypes.ORDERED {
+		return p.Sequence, host.PacketReceiptKey(p.DestinationPort, p.DestinationChannel, p.Sequence)
+	}
+	next, _ = channels.GetNextSequenceRecv(c.Ctx(), p.DestinationPort, p.DestinationChannel)
+	return next, host.NextSequenceRecvKey(p.DestinationPort, p.DestinationChannel)
+}
+
+// closed is true if this chain's end of a channel is.
+func (c *Chain) closed(port, channel string) bool {
+	end, _ := c.App.IBCKeeper.ChannelKeeper.GetChannel(c.Ctx(), port, channel)
+	return end.State == channeltypes.CLOSED
 }
 
 // CloseConfirm tells the other end of a channel that from's end is closed.
@@ -178,15 +200,23 @@ func (n *Network) submit(to *Chain, packets []*Packet, message func(*Packet, str
 	return nil
 }
 
-// RelayRecv delivers the next packets that from sent, n of them, all if n is 0, and says how many.
+// RelayRecv delivers the next packets that from sent, n of them, all if n is 0, and says how many. To a closed end it brings
+// none; from is told so instead.
 func (n *Network) RelayRecv(from *Chain, count int) (int, error) {
-	packets := first(from.Unreceived(), count)
+	toClosed := func(p *Packet) bool { return from.counterparty.closed(p.DestinationPort, p.DestinationChannel) }
+	unreceived := from.Unreceived()
+	if refused := first(keep(unreceived, toClosed), count); len(refused) > 0 {
+		return len(refused), n.TimeoutOnClose(from, refused...)
+	}
+	packets := first(unreceived, count)
 	return len(packets), n.Receive(from, packets...)
 }
 
-// RelayAcks delivers the next acks to from, n of them, all if n is 0, and says how many.
+// RelayAcks delivers the next acks to from, n of them, all if n is 0, and says how many. Those of a channel whose end on from
+// is closed cannot be delivered any more.
 func (n *Network) RelayAcks(from *Chain, count int) (int, error) {
-	packets := first(from.Unacknowledged(), count)
+	open := func(p *Packet) bool { return !from.closed(p.SourcePort, p.SourceChannel) }
+	packets := first(keep(from.Unacknowledged(), open), count)
 	return len(packets), n.Acknowledge(from, packets...)
 }
 
