@@ -163,6 +163,49 @@ func TestVA09LocalStakeAfterTheBondDenomChanged(t *testing.T) {
 	require.Equal(t, [3]int64{100, 100, 0}, c.figures(alice))
 }
 
+// x/staking pays what was unbonding when the bond denom changed in the new one, to whoever delegated it: here to an account
+// without a key, where the coins were stuck.
+func TestVA09UnbondingPaidInTheNewDenomWasStuck(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		pool int64 // of the new denom
+		want [3]int64
+		got  int64
+	}{
+		{"x/staking has coins of the new denom", 5000, [3]int64{600, 600, 0}, 400},
+		{"x/staking has none", 0, [3]int64{1000, 1000, 0}, 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			c := newChain(t, 2)
+			v := c.vals[0]
+			c.deposit(alice, 1000)
+			c.stakeLocal(alice, v, 1000)
+			c.unstakeLocal(alice, v, 400)
+			require.NoError(t, c.holder.add(c.fixture, alice, "1", 900, "0.5"))
+			params, err := c.staking.GetParams(c.ctx)
+			require.NoError(t, err)
+			params.BondDenom = otherDenom
+			require.NoError(t, c.staking.SetParams(c.ctx, params))
+			if tc.pool > 0 {
+				c.fund(c.accounts.GetModuleAddress(stakingtypes.NotBondedPoolName), sdk.NewInt64Coin(otherDenom, tc.pool))
+			}
+			require.NoError(t, c.distr.SetWithdrawAddr(c.ctx, alice, carol))
+
+			c.ctx = c.ctx.WithBlockTime(c.ctx.BlockTime().Add(unbondingTime))
+			_, err = c.staking.EndBlocker(c.ctx)
+			require.NoError(t, err)
+			c.k.EndBlock(c.ctx)
+			require.Equal(t, tc.want, c.figures(alice))
+			require.Equal(t, tc.got, c.bank.GetBalance(c.ctx, carol, otherDenom).Amount.Int64())
+			require.Empty(t, c.bank.GetAllBalances(c.ctx, types.StakingAccountAddress(alice)))
+			lien, err := c.holder.handle.Lien(c.ctx, alice, "1")
+			require.NoError(t, err)
+			require.LessOrEqual(t, lien.Int64(), tc.want[0], "what is gone secures nothing")
+			c.holds()
+		})
+	}
+}
+
 // What was staked before x/slashing became stricter keeps its fraction; what is added mixes by amount.
 func TestVA09NativeFractionRaisedWithLiveLiens(t *testing.T) {
 	c := newChain(t, 1)

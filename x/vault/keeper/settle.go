@@ -55,6 +55,9 @@ func (k *Keeper) settleLocal(ctx context.Context, l *ledger) error {
 		if err := k.loseLocal(ctx, l, short); err != nil {
 			return err
 		}
+		if err := k.passOn(ctx, l.user); err != nil {
+			return err
+		}
 	}
 	return k.matureLocal(ctx, l, held.paid)
 }
