@@ -204,3 +204,30 @@ func TestRM19BurnedOutOfUnbondingStake(t *testing.T) {
 	require.NoError(t, w.withdraw(user, 800))
 	require.NoError(t, (&machine{world: w}).checkSDK())
 }
+
+// A loss is burned out of local stake without unbonding it, so x/staking's limit of unbonding entries is not in the way.
+func TestALossNeededAnEighthUnbondingEntry(t *testing.T) {
+	w := newWorld(t)
+	user, v := w.Provider.Users[1], w.Consumer.Validators[0]
+	w.staked(t, user, v.Address, 1_000)
+	require.NoError(t, w.stakeLocal(user, w.home(1), 1_000))
+	for range 7 {
+		require.NoError(t, w.unstakeLocal(user, w.home(1), 10))
+		w.Provider.NextBlock()
+	}
+	require.ErrorIs(t, w.unstakeLocal(user, w.home(1), 10), vaulttypes.ErrTooManyUnbondings)
+	burned := w.watchBurns()
+	require.NoError(t, w.submit(w.doubleVote(v)))
+	require.Equal(t, "200", burned().String())
+	account := w.account(user)
+	require.Equal(t, "800", account.Collateral.String())
+	require.True(t, account.Debt.IsZero())
+	local := w.localStake(user)[w.home(1)]
+	require.Equal(t, "730", local.Amount.String())
+	require.Len(t, local.Unbonding, 7)
+	for _, u := range local.Unbonding {
+		require.Equal(t, "10", u.Amount.String())
+	}
+	require.NoError(t, w.check())
+	require.NoError(t, (&machine{world: w}).checkSDK())
+}

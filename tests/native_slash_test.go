@@ -184,3 +184,31 @@ func TestASlashAtHomeWithStakeInFlight(t *testing.T) {
 		})
 	}
 }
+
+// x/staking is asked what was really lost, not which fraction its params name.
+func TestASlashAtHomeWasTakenAtTheConfiguredRatio(t *testing.T) {
+	w := newWorld(t)
+	watchX1(t, w)
+	user, home := w.Provider.Users[1], w.Provider.Validators[1]
+	w.staked(t, user, w.validator(0), 100_000_000)
+	require.NoError(t, w.stakeLocal(user, home.Address, 100_000_000))
+	w.Provider.Blocks(2)
+	ctx, app := w.Provider.GetContext(), w.Provider.App
+	params, err := app.SlashingKeeper.GetParams(ctx)
+	require.NoError(t, err)
+	require.Equal(t, "0.050000000000000000", params.SlashFractionDoubleSign.String())
+	// Two faults that the params know nothing of.
+	power := w.Provider.Power(home)
+	for _, fraction := range []string{"0.07", "0.3"} {
+		_, err = app.StakingKeeper.Slash(ctx, home.ConsAddress, w.Provider.App.LastBlockHeight(), power, math.LegacyMustNewDecFromStr(fraction))
+		require.NoError(t, err)
+	}
+	w.Provider.NextBlock()
+	held := w.delegation(vaulttypes.StakingAccountAddress(user.Address), home.Address)
+	require.Less(t, held.Int64(), int64(70_000_000))
+	require.Equal(t, held, w.collateral(user))
+	require.Equal(t, held, w.lien(user, vaulttypes.LocalHolder))
+	require.Equal(t, held, w.lien(user, "external/1"))
+	w.requireQuiet(t)
+	require.Equal(t, held, w.remoteStake()[w.validator(0)].Stake)
+}
