@@ -58,6 +58,7 @@ var actions = []action{
 	{"punish a double sign", 2, (*machine).punish},
 	{"prove a double sign", 4, (*machine).prove},
 	{"shield with a later double sign", 1, (*machine).shield},
+	{"withhold acks from a double sign", 1, (*machine).withhold},
 	{"false evidence", 2, (*machine).proveFalsely},
 	{"new validator", 2, func(m *machine) { m.newValidator(m.Consumer) }},
 	{"validator leaves", 2, func(m *machine) { m.validatorLeaves(m.Consumer) }},
@@ -118,13 +119,14 @@ const (
 	entryHit          = "unbonding entry slashed"
 	provenBeforeTold  = "double sign proven before the consumer reported it"
 	provenAfterTold   = "double sign proven after the consumer reported it"
+	provenWithheld    = "double sign proven while acks are withheld"
 )
 
 var outcomes = []string{
 	refusedInput, refusedLimit, stakeCommitted, stakeRejected, batchRefused, entryRejected, unstakeEntry, unstakeDone, rewardsPaid, rewardTimeout,
 	removedSeen, tombstoneSeen, jailedSeen, scaledToCap, stalePrice, refusedPrice, refusedCap,
 	localMatured, lostAtHome, lienReduced, movedIn, movedOut, localRewardsPaid, refusedImmature, refusedUnbondings, voteCounted,
-	lostAbroad, offenceProven, earlierProven, alreadyProven, falseEvidence, entryHit, provenBeforeTold, provenAfterTold,
+	lostAbroad, offenceProven, earlierProven, alreadyProven, falseEvidence, entryHit, provenBeforeTold, provenAfterTold, provenWithheld,
 }
 
 // Kinds of packets.

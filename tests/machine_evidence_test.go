@@ -77,7 +77,8 @@ func (m *machine) prove() {
 	m.proveOffence(o)
 }
 
-func (m *machine) proveOffence(o *offence) {
+// proveOffence reports whether the provider accepts the evidence.
+func (m *machine) proveOffence(o *offence) bool {
 	m.notef("%s at height %d", o.validator.Address, o.height)
 	slashed := m.slashedHeight(o.validator)
 	told := m.provider().statusOf(o.validator.Address) == control.StatusTombstoned
@@ -94,7 +95,7 @@ func (m *machine) proveOffence(o *offence) {
 				m.fail("refused as slashed already, but it never was")
 			}
 		}
-		return
+		return false
 	}
 	m.counts[offenceProven]++
 	switch {
@@ -119,6 +120,7 @@ func (m *machine) proveOffence(o *offence) {
 			m.counts[entryHit]++
 		}
 	}
+	return true
 }
 
 // shield is what an offender tries who has stake of its own: it takes some of it out after an offence, and once that no
@@ -226,4 +228,45 @@ func (m *machine) proveFalsely() {
 			m.fail("user %d lost %s to false evidence", i, before[i].Sub(now))
 		}
 	}
+}
+
+// withhold is what a relayer tries who sides with an offender: what a user takes out has reached the consumer, but the provider
+// does not hear of it before the offence is proven.
+func (m *machine) withhold() {
+	c := m.Consumer
+	m.relayAll()
+	first, _ := m.user()
+	for n := range m.users {
+		user := m.users[(first+n)%len(m.users)]
+		v, amount := m.honestlyStaked(user)
+		if v == nil || m.deliver(user, m.unstakeMsg(user, v.Address, amount)) != nil {
+			continue
+		}
+		m.notef("%s", v.Address)
+		_, err := m.RelayRecv(m.Provider, 0)
+		m.must(err, "receiving")
+		if !c.Signed(v, c.App.LastBlockHeight()) {
+			return
+		}
+		o := &offence{validator: v, height: c.App.LastBlockHeight() - 1}
+		m.offences = append(m.offences, o)
+		m.follow(c)
+		if len(m.Provider.Unacknowledged()) > 0 && m.proveOffence(o) {
+			m.counts[provenWithheld]++
+		}
+		return
+	}
+}
+
+// honestlyStaked is a validator that never offended, with half of the stake that a user can take from it; nil if there is none.
+func (m *machine) honestlyStaked(user twochain.Account) (*twochain.Validator, int64) {
+	for _, p := range m.positions(user) {
+		for _, v := range bonded(m.Consumer) {
+			half := p.Bonded.Sub(p.PendingUnstake).QuoRaw(2)
+			if v.Address == p.Validator && half.IsPositive() && m.slashedHeight(v) == 0 {
+				return v, half.Int64()
+			}
+		}
+	}
+	return nil, 0
 }
