@@ -23,7 +23,7 @@ func (st *story) doubleSign() chapter {
 		about: "Votes for two blocks of one height prove it. Anybody may bring them to the provider; all that was promised shrinks.",
 		steps: []step{
 			{"alice also backs a small validator", st.backCheat},
-			{"everything backs the second consumer, too", st.lendElsewhere},
+			{"all of it backs another registration, too", st.lendElsewhere},
 			{"an observer follows the consumer", st.observe},
 			{"voting power of the small validator rises", st.cheatRises},
 			{"it votes for two blocks of one height", st.signTwice},

@@ -20,7 +20,7 @@ type observer struct {
 func (o *observer) start(consumer, provider *chain, r *registration) (err error) {
 	o.proc, err = startProcess("observer", o.logFile, provider.meshd, "observe",
 		"--consumer", consumer.nodes[0].rpcURL(), "--provider", provider.nodes[0].rpcURL(), "--consumer-id", r.consumerID,
-		"--from", observerKey, "--gas-prices", provider.gasPrices(), "--state-file", o.stateFile, "--home", provider.home())
+		"--from", observerKey, "--gas-prices", provider.gasPrices(), "--state-file", o.stateFile, "--log_no_color", "--home", provider.home())
 	return err
 }
 
