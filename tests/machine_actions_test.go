@@ -46,6 +46,7 @@ var actions = []action{
 	{"epoch", 8, (*machine).runEpoch},
 	{"price", 5, (*machine).changePrice},
 	{"cap", 5, (*machine).changeCap},
+	{"governance weight", 3, (*machine).changeWeight},
 	{"fees", 4, (*machine).payFees},
 	{"minimum stake", 1, (*machine).changeMinimum},
 	{"vote at home", 3, func(m *machine) { m.voteOn(m.Provider) }},
@@ -111,6 +112,9 @@ const (
 	refusedImmature   = "refused: can still be slashed elsewhere"
 	refusedUnbondings = "refused: too many unbondings"
 	voteCounted       = "vote counted"
+	votedNothing      = "virtual stake of weight 0 under a vote of its validator"
+	votedPart         = "virtual stake of a weight between under a vote of its validator"
+	votedFull         = "virtual stake of weight 1 under a vote of its validator"
 	lostAbroad        = "collateral lost abroad"
 	offenceProven     = "double sign proven"
 	earlierProven     = "earlier double sign proven after a later one"
@@ -125,7 +129,8 @@ const (
 var outcomes = []string{
 	refusedInput, refusedLimit, stakeCommitted, stakeRejected, batchRefused, entryRejected, unstakeEntry, unstakeDone, rewardsPaid, rewardTimeout,
 	removedSeen, tombstoneSeen, jailedSeen, scaledToCap, stalePrice, refusedPrice, refusedCap,
-	localMatured, lostAtHome, lienReduced, movedIn, movedOut, localRewardsPaid, refusedImmature, refusedUnbondings, voteCounted,
+	localMatured, lostAtHome, lienReduced, movedIn, movedOut, localRewardsPaid, refusedImmature, refusedUnbondings,
+	voteCounted, votedNothing, votedPart, votedFull,
 	lostAbroad, offenceProven, earlierProven, alreadyProven, falseEvidence, entryHit, provenBeforeTold, provenAfterTold, provenWithheld,
 }
 

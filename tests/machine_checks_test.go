@@ -12,12 +12,13 @@ import (
 
 	"github.com/mesh-security/mesh/testutil/twochain"
 	vaulttypes "github.com/mesh-security/mesh/x/vault/types"
+	virtualstakingtypes "github.com/mesh-security/mesh/x/virtualstaking/types"
 )
 
 // checkAll is every invariant of this design, K2 block by block, those of the SDK's own modules, and that nobody's money
 // went anywhere.
 func (m *machine) checkAll() error {
-	err := errors.Join(m.CheckInvariants(), m.broken, m.checkMoney(), m.checkLosses(), m.checkSDK())
+	err := errors.Join(m.CheckInvariants(), m.broken, m.checkMoney(), m.checkLosses(), m.checkMint(), m.checkSDK())
 	for _, registration := range m.registrations {
 		err = errors.Join(err, registration.checkBetween())
 	}
@@ -90,6 +91,45 @@ func (m *machine) holdings(user twochain.Account) math.Int {
 	unbonding, err := staking.GetDelegatorUnbonding(ctx, account)
 	m.must(err, "reading unbondings")
 	return sum.Add(unbonding)
+}
+
+// checkMint: x/mint sees the stake and the supply that there would be without virtual stake, by x/staking and x/bank alone.
+func (m *machine) checkMint() error {
+	ctx, staking := m.Consumer.Ctx(), m.Consumer.App.StakingKeeper
+	virtual, bonded := math.ZeroInt(), math.ZeroInt()
+	for _, registration := range m.registrations {
+		account := virtualstakingtypes.VirtualAccount(registration.ConverterID)
+		delegations, err := staking.GetDelegatorDelegations(ctx, account, 1_000)
+		m.must(err, "reading delegations")
+		for _, d := range delegations {
+			operator, err := sdk.ValAddressFromBech32(d.ValidatorAddress)
+			m.must(err, "reading delegations")
+			validator, err := staking.GetValidator(ctx, operator)
+			m.must(err, "reading delegations")
+			tokens := validator.TokensFromShares(d.Shares).RoundInt()
+			virtual = virtual.Add(tokens)
+			if validator.IsBonded() {
+				bonded = bonded.Add(tokens)
+			}
+		}
+		unbonding, err := staking.GetDelegatorUnbonding(ctx, account)
+		m.must(err, "reading unbondings")
+		virtual = virtual.Add(unbonding)
+	}
+	total, err := staking.TotalBondedTokens(ctx)
+	m.must(err, "reading the bonded total")
+	supply := m.Consumer.App.BankKeeper.GetSupply(ctx, m.Consumer.Denom).Amount.Sub(virtual)
+	seen, err := m.Consumer.App.MintKeeper.StakingTokenSupply(ctx)
+	m.must(err, "reading the supply")
+	ratio, err := m.Consumer.App.MintKeeper.BondedRatio(ctx)
+	m.must(err, "reading the bonded ratio")
+	// All virtual stake with a validator is rounded together there, that of each source alone here.
+	dust := math.NewInt(int64(len(m.Consumer.Validators) * len(m.registrations)))
+	want := math.LegacyNewDecFromInt(total.Sub(bonded)).QuoInt(supply)
+	if seen.Sub(supply).Abs().GT(dust) || ratio.Sub(want).Abs().GT(math.LegacyNewDecFromInt(dust.MulRaw(2)).QuoInt(supply)) {
+		return fmt.Errorf("VS-12: x/mint sees a supply of %s with %s bonded, without virtual stake they are %s and %s", seen, ratio, supply, want)
+	}
+	return nil
 }
 
 // checkSDK is K5: what the SDK's own modules demand.

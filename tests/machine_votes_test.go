@@ -20,18 +20,45 @@ type ballot struct {
 	options  map[string]govv1.VoteOption
 }
 
-// voteOn lets somebody vote, or change a vote, and compares x/gov's tally with one by hand.
+// voteOn lets some vote, or change their votes, and compares x/gov's tally with one by hand.
 func (m *machine) voteOn(c *twochain.Chain) {
+	for range 1 + m.pick(3, "votes") {
+		m.voteOnce(c, m.voter(c))
+	}
+	m.compareTally(c)
+}
+
+// voter is anybody, and more often an operator: on the consumer of a validator that has virtual stake.
+func (m *machine) voter(c *twochain.Chain) twochain.Account {
+	var backed, operators []twochain.Account
+	for _, v := range c.Validators {
+		operators = append(operators, v.Operator)
+		if c != m.Consumer || !isBonded(c, v) {
+			continue
+		}
+		for _, registration := range m.registrations {
+			if amount, found := registration.delegated()[v.Address]; found && amount.IsPositive() {
+				backed = append(backed, v.Operator)
+				break
+			}
+		}
+	}
+	switch {
+	case len(backed) > 0 && m.chance(60, "backed by virtual stake"):
+		return oneOf(m, backed)
+	case m.chance(30, "operator"):
+		return oneOf(m, operators)
+	}
+	return oneOf(m, c.Users)
+}
+
+// voteOnce casts a vote in the proposal under way, or in a new one.
+func (m *machine) voteOnce(c *twochain.Chain, voter twochain.Account) {
 	b := m.ballots[c]
 	if b == nil || !m.voting(c, b.proposal) {
 		b = &ballot{proposal: propose(c), options: map[string]govv1.VoteOption{}}
 		m.ballots[c] = b
 	}
-	voters := append([]twochain.Account{}, c.Users...)
-	for _, v := range c.Validators {
-		voters = append(voters, v.Operator)
-	}
-	voter := oneOf(m, voters)
 	option := oneOf(m, []govv1.VoteOption{govv1.OptionYes, govv1.OptionNo, govv1.OptionAbstain, govv1.OptionNoWithVeto})
 	m.notef("%s %s on %d", voter, option, b.proposal)
 	if err := vote(c, voter, b.proposal, option); err != nil {
@@ -42,10 +69,32 @@ func (m *machine) voteOn(c *twochain.Chain) {
 		b.voters = append(b.voters, voter)
 	}
 	b.options[voter.String()] = option
-	if !m.voting(c, b.proposal) {
+}
+
+// changeWeight sets a source's governance weight and leaves its cap. It counts at once, also in the vote under way.
+func (m *machine) changeWeight() {
+	weight := oneOf(m, []math.LegacyDec{
+		math.LegacyZeroDec(), math.LegacyNewDecWithPrec(5, 1), math.LegacyOneDec(), math.LegacyNewDecWithPrec(1, 18),
+		math.LegacyNewDecWithPrec(333_333_333_333_333_333, 18),
+	})
+	source := m.source().Source
+	m.notef("%s to %s", source.GovernanceWeight, weight)
+	m.voteOnce(m.Consumer, m.voter(m.Consumer))
+	m.must(m.setMaxCap(source.MaxCap, weight), "setting the weight to %s", weight)
+	m.compareTally(m.Consumer)
+	m.Consumer.NextBlock()
+}
+
+// compareTally demands that x/gov counts the vote under way as the hand does.
+func (m *machine) compareTally(c *twochain.Chain) {
+	b := m.ballots[c]
+	if b == nil || !m.voting(c, b.proposal) {
 		return
 	}
 	m.counts[voteCounted]++
+	if c == m.Consumer {
+		m.countWeights(b)
+	}
 	got, want := tally(c, b.proposal), m.count(c, b)
 	for option, result := range map[govv1.VoteOption]string{
 		govv1.OptionYes: got.YesCount, govv1.OptionNo: got.NoCount, govv1.OptionAbstain: got.AbstainCount, govv1.OptionNoWithVeto: got.NoWithVetoCount,
@@ -55,6 +104,35 @@ func (m *machine) voteOn(c *twochain.Chain) {
 			m.fail("%s has %s votes, by hand %s", option, result, want[option])
 		}
 	}
+}
+
+// countWeights counts the weights under which virtual stake takes part in a vote.
+func (m *machine) countWeights(b *ballot) {
+	for _, v := range m.Consumer.Validators {
+		if _, votes := b.options[v.Operator.String()]; !votes {
+			continue
+		}
+		for _, registration := range m.registrations {
+			delegated, found := registration.delegated()[v.Address]
+			if !found || !delegated.IsPositive() || !isBonded(m.Consumer, v) {
+				continue
+			}
+			switch weight := registration.source().Source.GovernanceWeight; {
+			case weight.IsZero():
+				m.counts[votedNothing]++
+			case weight.Equal(math.LegacyOneDec()):
+				m.counts[votedFull]++
+			default:
+				m.counts[votedPart]++
+			}
+		}
+	}
+}
+
+// isBonded is false as well for a validator that was removed.
+func isBonded(c *twochain.Chain, v *twochain.Validator) bool {
+	validator, err := c.App.StakingKeeper.GetValidator(c.Ctx(), sdk.ValAddress(v.Operator.Address))
+	return err == nil && validator.IsBonded()
 }
 
 func (m *machine) voting(c *twochain.Chain, proposal uint64) bool {
