@@ -60,6 +60,7 @@ func (AppModule) AutoCLIOptions() *autocliv1.ModuleOptions {
 				{RpcMethod: "UpdateConverter", Skip: true},
 				{RpcMethod: "UpdateAdmin", Skip: true},
 				{RpcMethod: "SetPrice", Skip: true},
+				{RpcMethod: "CloseChannel", Skip: true},
 				{RpcMethod: "UpdateParams", Skip: true},
 			},
 		},

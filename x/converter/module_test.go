@@ -48,6 +48,7 @@ func TestEveryServiceMethodHasACommand(t *testing.T) {
 		require.Contains(t, c.Example, c.Name())
 	}
 	require.Equal(t, map[string]bool{
-		"create-converter": true, "update-converter": true, "update-admin": true, "set-price": true, "draft-update-params": true,
+		"create-converter": true, "update-converter": true, "update-admin": true, "set-price": true, "draft-close-channel": true,
+		"draft-update-params": true,
 	}, names)
 }

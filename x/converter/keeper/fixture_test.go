@@ -122,7 +122,7 @@ func newFixture(t *testing.T) *fixture {
 	f.ibc = newFakeIBC(scopedIBC)
 	f.transfer = &fakeTransfer{bank: f.bank}
 	f.staking = &fakeStaking{unbonding: 21 * 24 * time.Hour}
-	f.virtual = &fakeVirtual{sources: map[uint64]sdk.AccAddress{}, applied: map[uint64]control.Applied{}, capped: map[uint64]bool{}}
+	f.virtual = &fakeVirtual{sources: map[uint64]sdk.AccAddress{}, applied: map[uint64]control.Applied{}, capped: map[uint64]bool{}, reset: map[uint64]int64{}, heard: map[uint64]int{}}
 
 	f.k = keeper.NewKeeper(enc.Codec, runtime.NewKVStoreService(keys[types.StoreKey]),
 		f.accounts, f.bank, f.staking, f.distr, f.ibc, f.ibc, f.ibc, &ports, f.scoped, f.transfer, f.virtual, authority.String())
@@ -389,6 +389,19 @@ func (f *fakeIBC) SendPacket(
 	return sequence, nil
 }
 
+func (f *fakeIBC) ChanCloseInit(ctx sdk.Context, port, id string, capability *capabilitytypes.Capability) error {
+	if !f.scoped.AuthenticateCapability(ctx, capability, host.ChannelCapabilityPath(port, id)) {
+		return errors.New("capability is not ours")
+	}
+	c := f.channel(port, id)
+	if c.State == channeltypes.CLOSED {
+		return channeltypes.ErrInvalidChannelState
+	}
+	c.State = channeltypes.CLOSED
+	f.set(port, id, c)
+	return nil
+}
+
 // reports decodes what was sent since the last call.
 func (f *fixture) reports() []control.ValidatorSync {
 	f.t.Helper()
@@ -493,9 +506,12 @@ type fakeVirtual struct {
 	next    uint64
 	applied map[uint64]control.Applied
 	capped  map[uint64]bool
-	panics  bool
-	fail    error
-	read    int
+	// reset is the epoch for which a source needs a snapshot; heard counts the snapshots.
+	reset  map[uint64]int64
+	heard  map[uint64]int
+	panics bool
+	fail   error
+	read   int
 }
 
 func (f *fakeVirtual) CreateSource(_ context.Context, id uint64, account sdk.AccAddress) error {
@@ -559,4 +575,17 @@ func (f *fakeVirtual) Applied(_ context.Context, id uint64) (*control.Applied, e
 		return &a, nil
 	}
 	return nil, nil
+}
+
+func (f *fakeVirtual) ResetEpoch(_ context.Context, id uint64) (int64, error) {
+	return f.reset[id], nil
+}
+
+func (f *fakeVirtual) Heard(_ context.Context, id uint64) error {
+	if f.fail != nil {
+		return f.fail
+	}
+	delete(f.reset, id)
+	f.heard[id]++
+	return nil
 }

@@ -29,6 +29,7 @@ func busy(t *testing.T) *fixture {
 	f.pay(id, val1, coin(30))
 	f.beginBlock()
 	f.pay(id, val2, coin(4))
+	f.virtual.reset[id] = 700
 	f.endBlock()
 	closed, channelID := f.open()
 	f.timeOut(closed, channelID)
@@ -40,6 +41,7 @@ func TestGenesisRoundTrip(t *testing.T) {
 	f := busy(t)
 	exported := f.app.ExportGenesis(f.ctx, f.cdc)
 	require.NoError(t, f.app.ValidateGenesis(f.cdc, nil, exported))
+	require.EqualValues(t, 700, mustExport(f).Converters[0].Sync.ResetEpoch)
 
 	g := newFixture(t)
 	g.ctx = g.ctx.WithBlockHeight(0)
@@ -122,6 +124,7 @@ func TestGN02BadGenesisNamesTheField(t *testing.T) {
 		{"last_low", func(g *types.GenesisState) { g.Converters[0].Price.LastLow = math.LegacyZeroDec() }},
 		{"high", func(g *types.GenesisState) { g.Converters[0].Price.High = g.Converters[0].Price.Price.QuoInt64(2) }},
 		{"sync.retry_height", func(g *types.GenesisState) { g.Converters[0].Sync.RetryHeight = -1 }},
+		{"sync.reset_epoch", func(g *types.GenesisState) { g.Converters[0].Sync.ResetEpoch = -1 }},
 		{"pending_rewards[0].amount", func(g *types.GenesisState) { g.Converters[0].PendingRewards[0].Amount = math.ZeroInt() }},
 		{"pending_rewards[0]", func(g *types.GenesisState) { g.Converters[0].PendingRewards[0].Validator = "" }},
 		{"pending_rewards[1]", func(g *types.GenesisState) {

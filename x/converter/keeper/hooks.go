@@ -5,6 +5,7 @@ import (
 
 	"cosmossdk.io/collections"
 	"cosmossdk.io/math"
+	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"github.com/mesh-security/mesh/x/converter/types"
 	virtualstakingtypes "github.com/mesh-security/mesh/x/virtualstaking/types"
@@ -30,6 +31,13 @@ func (k *Keeper) Targets(ctx context.Context, id uint64) ([]virtualstakingtypes.
 		return false, nil
 	})
 	return targets, !quote.Stale, err
+}
+
+// ProviderSilent reports that converter id cannot hear its provider: its control channel is not open, or the light client
+// not active. A converter that never had a channel counts nothing that could be out of date.
+func (k *Keeper) ProviderSilent(ctx context.Context, id uint64) (bool, error) {
+	c, err := k.GetConverter(ctx, id)
+	return c.Bound() && !k.connected(sdk.UnwrapSDKContext(ctx), c), err
 }
 
 // LastBatchID is the last stake batch that converter id counts.

@@ -126,7 +126,8 @@ func (k *Keeper) stageChunk(ctx sdk.Context, c *types.Converter, sequence uint64
 	return rejected, k.Snapshots.Set(ctx, c.ID, snapshot)
 }
 
-// applySnapshot replaces all counted stake by what is staged.
+// applySnapshot replaces all counted stake by what is staged. If the source's virtual stake was taken away because the
+// provider was silent, its next epoch may bond again.
 func (k *Keeper) applySnapshot(ctx sdk.Context, c *types.Converter) error {
 	staged, err := k.entries(ctx, k.Staged, c.ID)
 	if err != nil {
@@ -142,7 +143,10 @@ func (k *Keeper) applySnapshot(ctx sdk.Context, c *types.Converter) error {
 		}
 		c.TotalStake = c.TotalStake.Add(e.Stake)
 	}
-	return k.dropSnapshot(ctx, c.ID)
+	if err := k.dropSnapshot(ctx, c.ID); err != nil {
+		return err
+	}
+	return k.virtualStaking.Heard(ctx, c.ID)
 }
 
 // judge returns what counts for the entry's validator now, and why the entry must be rejected, if it must.

@@ -144,10 +144,18 @@ func (k *Keeper) nextReport(ctx sdk.Context, c types.Converter, cursor types.Syn
 	if err != nil {
 		return nil, cursor, err
 	}
-	if cursor.FullDone && len(changes) == 0 && applied == nil && unbonding == cursor.UnbondingPeriod {
+	// Asked for once per epoch, until the snapshot has come.
+	reset, err := k.virtualStaking.ResetEpoch(ctx, c.ID)
+	if err != nil {
+		return nil, cursor, err
+	}
+	needReset := reset != 0 && reset != cursor.ResetEpoch
+	if cursor.FullDone && len(changes) == 0 && applied == nil && unbonding == cursor.UnbondingPeriod && !needReset {
 		return nil, cursor, nil
 	}
-	sync := &control.ValidatorSync{Height: clienttypes.GetSelfHeight(ctx), UnbondingPeriod: unbonding, Applied: applied}
+	sync := &control.ValidatorSync{
+		Height: clienttypes.GetSelfHeight(ctx), UnbondingPeriod: unbonding, Applied: applied, NeedReset: needReset,
+	}
 	last := len(changes) <= types.ValidatorsPerReport
 	if !last {
 		changes = changes[:types.ValidatorsPerReport]
@@ -163,15 +171,24 @@ func (k *Keeper) nextReport(ctx sdk.Context, c types.Converter, cursor types.Syn
 	if applied != nil {
 		cursor.AppliedBatchID = applied.BatchID
 	}
+	if needReset {
+		cursor.ResetEpoch = reset
+	}
 	cursor.UnbondingPeriod = unbonding
 	return sync, cursor, nil
 }
 
-// canReport reports whether a packet can leave now: the channel is open, the client active, and not too many earlier
-// packets are unacknowledged.
-func (k *Keeper) canReport(ctx sdk.Context, c types.Converter) bool {
+// connected reports whether packets of the control channel can be sent and proven now: the channel is open and the client
+// active.
+func (k *Keeper) connected(ctx sdk.Context, c types.Converter) bool {
 	channel, found := k.channelKeeper.GetChannel(ctx, c.Port(), c.ChannelID)
-	if !found || channel.State != channeltypes.OPEN || !k.reachable(ctx, c.ConnectionID) {
+	return found && channel.State == channeltypes.OPEN && k.reachable(ctx, c.ConnectionID)
+}
+
+// canReport reports whether a packet can leave now: the provider can be reached, and not too many earlier packets are
+// unacknowledged.
+func (k *Keeper) canReport(ctx sdk.Context, c types.Converter) bool {
+	if !k.connected(ctx, c) {
 		return false
 	}
 	next, _ := k.channelKeeper.GetNextSequenceSend(ctx, c.Port(), c.ChannelID)

@@ -93,4 +93,8 @@ type VirtualStaking interface {
 	ValidatorStatus(ctx context.Context, operator string) (control.ValidatorStatus, error)
 	// Applied is the last batch reflected in the source's delegations, nil before the first.
 	Applied(ctx context.Context, id uint64) (*control.Applied, error)
+	// ResetEpoch is the block of the next epoch that needs a snapshot of all stake, 0 while none is needed.
+	ResetEpoch(ctx context.Context, id uint64) (int64, error)
+	// Heard is told that a snapshot of all stake counts.
+	Heard(ctx context.Context, id uint64) error
 }

@@ -80,6 +80,9 @@ func (c GenesisConverter) validate(inFlight []RewardTransfer) error {
 	if c.Sync.UnbondingPeriod < 0 {
 		return errorsmod.Wrap(ErrInvalidGenesis, "sync.unbonding_period is negative")
 	}
+	if c.Sync.ResetEpoch < 0 {
+		return errorsmod.Wrapf(ErrInvalidGenesis, "sync.reset_epoch is %d, must be 0 or more", c.Sync.ResetEpoch)
+	}
 	if c.Sync.RetryHeight < 0 || c.Sync.Failures > maxFailures {
 		return errorsmod.Wrapf(ErrInvalidGenesis, "sync.retry_height is negative, or sync.failures above %d", maxFailures)
 	}

@@ -125,6 +125,9 @@ func (k *Keeper) UpdateParams(ctx context.Context, params types.Params) error {
 	if err != nil {
 		return err
 	}
+	if err := k.checkSilence(ctx, params); err != nil {
+		return err
+	}
 	if params.TotalMaxCap.LT(caps) {
 		return types.ErrInvalidParams.Wrapf("total_max_cap is %s, but caps of %s are set: lower these first", params.TotalMaxCap, caps)
 	}

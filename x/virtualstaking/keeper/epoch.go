@@ -64,6 +64,9 @@ func (k *Keeper) runEpoch(ctx sdk.Context, id uint64, params types.Params) error
 	if err := k.schedule(ctx, &source, ctx.BlockHeight()+params.EpochLength); err != nil {
 		return err
 	}
+	if err := k.listen(ctx, &source, params); err != nil {
+		return err
+	}
 	if err := k.Sources.Set(ctx, id, source); err != nil {
 		return err
 	}

@@ -62,11 +62,15 @@ var authority = authtypes.NewModuleAddress(govtypes.ModuleName).String()
 
 // fakeHooks is the owner of the sources: it keeps targets and credits rewards.
 type fakeHooks struct {
-	targets  map[uint64][]types.Target
-	stale    bool
-	batch    map[uint64]uint64
-	rewards  map[uint64]map[string]sdk.Coins
-	failures map[uint64]error
+	targets map[uint64][]types.Target
+	stale   bool
+	// silent providers are out of reach; unsure makes the question fail.
+	silent    map[uint64]bool
+	unsure    error
+	onSilence func(ctx context.Context)
+	batch     map[uint64]uint64
+	rewards   map[uint64]map[string]sdk.Coins
+	failures  map[uint64]error
 	// refuseRewards makes AddRewards fail.
 	refuseRewards bool
 	onEpoch       func(ctx context.Context, source uint64)
@@ -81,6 +85,13 @@ func (h *fakeHooks) Targets(ctx context.Context, source uint64) ([]types.Target,
 
 func (h *fakeHooks) LastBatchID(_ context.Context, source uint64) (uint64, error) {
 	return h.batch[source], nil
+}
+
+func (h *fakeHooks) ProviderSilent(ctx context.Context, source uint64) (bool, error) {
+	if h.onSilence != nil {
+		h.onSilence(ctx)
+	}
+	return h.silent[source], h.unsure
 }
 
 func (h *fakeHooks) AddRewards(_ context.Context, source uint64, validator string, rewards sdk.Coins) error {
@@ -193,7 +204,7 @@ func start(t require.TestingT, n int) *fixture {
 	f := newChain(t)
 	require.NoError(t, f.k.InitGenesis(f.ctx, *types.DefaultGenesisState()))
 	params := types.DefaultParams()
-	params.EpochLength, params.TotalMaxCap = 10, math.NewInt(1_000_000_000)
+	params.EpochLength, params.TotalMaxCap, params.MaxSilence = 10, math.NewInt(1_000_000_000), unbondingTime
 	require.NoError(t, f.k.Params.Set(f.ctx, params))
 	for i := range n {
 		f.addValidator(i, selfStake)
@@ -233,7 +244,7 @@ func newChain(t require.TestingT) *fixture {
 	f.distr = &faultyDistribution{Keeper: dk, panicOn: map[string]bool{}, gasOn: map[string]bool{}}
 	f.k = keeper.NewKeeper(cdc, store(types.StoreKey), f.account, f.bank, f.staking, f.slashing, f.distr, authority)
 	f.hooks = &fakeHooks{
-		targets: map[uint64][]types.Target{}, batch: map[uint64]uint64{},
+		targets: map[uint64][]types.Target{}, batch: map[uint64]uint64{}, silent: map[uint64]bool{},
 		rewards: map[uint64]map[string]sdk.Coins{}, failures: map[uint64]error{},
 	}
 	f.k.SetHooks(f.hooks)

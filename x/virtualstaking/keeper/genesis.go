@@ -94,6 +94,10 @@ func (k *Keeper) initSources(ctx sdk.Context, state types.GenesisState) error {
 		if source.LastEpoch > ctx.BlockHeight() {
 			source.LastEpoch = 0
 		}
+		if since := source.SilentSince; since != nil && since.After(ctx.BlockTime()) {
+			now := ctx.BlockTime()
+			source.SilentSince = &now
+		}
 		needed, err := k.needsEpochs(ctx, source)
 		if err != nil {
 			return err

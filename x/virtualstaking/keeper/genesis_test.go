@@ -29,8 +29,13 @@ func busy(t *testing.T) *fixture {
 	require.NoError(t, f.staking.Jail(f.ctx, f.vals[1].cons))
 	f.block(time.Second)
 	f.hooks.failures[1] = errInjected
+	f.hooks.silent[1] = true
 	f.epoch(1)
+	require.NotNil(t, f.source(1).SilentSince)
 	f.end()
+	unwound := f.source(3)
+	unwound.Unwound = true
+	require.NoError(t, f.k.Sources.Set(f.ctx, 3, unwound))
 	require.NoError(t, f.k.Dirty.Set(f.ctx, f.vals[4].operator))
 	require.NoError(t, f.k.ReviewCursor.Set(f.ctx, f.vals[3].operator))
 	return f
@@ -54,7 +59,7 @@ func TestGenesisRoundTrip(t *testing.T) {
 	g.check()
 
 	// Both go on alike.
-	g.vals, g.hooks.targets, g.hooks.batch = f.vals, f.hooks.targets, f.hooks.batch
+	g.vals, g.hooks.targets, g.hooks.batch, g.hooks.silent = f.vals, f.hooks.targets, f.hooks.batch, f.hooks.silent
 	delete(f.hooks.failures, 1)
 	for _, c := range []*fixture{f, g} {
 		c.begin(time.Second)
@@ -129,10 +134,14 @@ func TestImportAtAnotherHeightSchedulesAgain(t *testing.T) {
 		state.Sources = append(state.Sources, s)
 	}
 	state.Sources[2].MaxCap = math.ZeroInt() // and nothing outstanding
+	past, future := f.ctx.BlockTime().Add(-time.Hour), f.ctx.BlockTime().Add(time.Hour)
+	state.Sources[0].SilentSince, state.Sources[1].SilentSince = &past, &future
 	require.NoError(t, f.k.InitGenesis(f.ctx, state))
 	require.EqualValues(t, 2, f.source(1).NextEpoch)
 	require.EqualValues(t, 3, f.source(2).NextEpoch)
 	require.Zero(t, f.source(3).NextEpoch)
+	require.Equal(t, past, *f.source(1).SilentSince)
+	require.Equal(t, f.ctx.BlockTime(), *f.source(2).SilentSince, "it cannot have begun later than now")
 	f.check()
 }
 

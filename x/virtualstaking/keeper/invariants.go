@@ -22,7 +22,7 @@ func (k *Keeper) Invariants() []invariant.Named {
 }
 
 // InvariantK1 checks that right after an epoch in which nothing failed, the delegations of a source are worth at most
-// the cap it ran under, plus one unit of rounding per validator.
+// the cap it ran under, plus one unit of rounding per validator, and that an unwound source has none.
 func (k *Keeper) InvariantK1(ctx context.Context) error {
 	height := sdk.UnwrapSDKContext(ctx).BlockHeight()
 	return k.eachSource(ctx, func(source types.Source) error {
@@ -33,6 +33,9 @@ func (k *Keeper) InvariantK1(ctx context.Context) error {
 		holdings, err := k.holdings(ctx, types.VirtualAccount(source.ID))
 		if err != nil {
 			return err
+		}
+		if source.Unwound && len(holdings) > 0 {
+			return types.ErrInvariant.Wrapf("source %d is unwound and has %d delegations", source.ID, len(holdings))
 		}
 		sum := math.ZeroInt()
 		for _, h := range holdings {

@@ -136,8 +136,8 @@ func (r *rebalance) setTargets(ctx sdk.Context) (lastBatch uint64, err error) {
 		if lastBatch, err = r.k.hooks.LastBatchID(ctx, r.source.ID); err != nil {
 			return err
 		}
-		// Without a cap everything leaves, whatever the owner of the source says.
-		if !r.source.MaxCap.IsPositive() {
+		// Everything leaves, whatever the owner of the source says.
+		if r.leaves() {
 			return nil
 		}
 		if targets, r.increase, err = r.k.hooks.Targets(ctx, r.source.ID); err != nil {
@@ -161,6 +161,10 @@ func (r *rebalance) setTargets(ctx sdk.Context) (lastBatch uint64, err error) {
 	return lastBatch, r.aim(ctx, targets)
 }
 
+// leaves reports that the source must have no stake at all: governance authorises none, or its provider was silent for
+// too long.
+func (r *rebalance) leaves() bool { return r.source.Unwound || !r.source.MaxCap.IsPositive() }
+
 // ask runs fn, which is the owner's, with all gas but what unbonding and bonding need at least.
 func (r *rebalance) ask(ctx sdk.Context, fn func(sdk.Context) error) error {
 	reserve := r.params.EpochGas / 5
@@ -173,7 +177,7 @@ func (r *rebalance) ask(ctx sdk.Context, fn func(sdk.Context) error) error {
 // aim sets what each line should be.
 func (r *rebalance) aim(ctx sdk.Context, targets []types.Target) error {
 	// Not scaled to zero, but none at all: a validator that lost everything has a line too.
-	if !r.source.MaxCap.IsPositive() {
+	if r.leaves() {
 		return nil
 	}
 	kept, addresses := make([]types.Target, 0, len(targets)), make([]sdk.ValAddress, 0, len(targets))

@@ -7,16 +7,20 @@ import (
 	fmt "fmt"
 	_ "github.com/cosmos/gogoproto/gogoproto"
 	proto "github.com/cosmos/gogoproto/proto"
+	_ "github.com/cosmos/gogoproto/types"
+	github_com_cosmos_gogoproto_types "github.com/cosmos/gogoproto/types"
 	control "github.com/mesh-security/mesh/x/control"
 	io "io"
 	math "math"
 	math_bits "math/bits"
+	time "time"
 )
 
 // Reference imports to suppress errors if they are not otherwise used.
 var _ = proto.Marshal
 var _ = fmt.Errorf
 var _ = math.Inf
+var _ = time.Kitchen
 
 // This is a compile-time assertion to ensure that this generated file
 // is compatible with the proto package it is being compiled against.
@@ -218,6 +222,150 @@ func (m *EventEpochFailed) GetReason() string {
 	return ""
 }
 
+// EventProviderSilent is emitted when an epoch finds the provider of a source out of reach that the one before reached.
+type EventProviderSilent struct {
+	Source uint64 `protobuf:"varint,1,opt,name=source,proto3" json:"source,omitempty"`
+}
+
+func (m *EventProviderSilent) Reset()         { *m = EventProviderSilent{} }
+func (m *EventProviderSilent) String() string { return proto.CompactTextString(m) }
+func (*EventProviderSilent) ProtoMessage()    {}
+func (*EventProviderSilent) Descriptor() ([]byte, []int) {
+	return fileDescriptor_9f7ef710c30dfc31, []int{3}
+}
+func (m *EventProviderSilent) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventProviderSilent) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventProviderSilent.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventProviderSilent) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventProviderSilent.Merge(m, src)
+}
+func (m *EventProviderSilent) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventProviderSilent) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventProviderSilent.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventProviderSilent proto.InternalMessageInfo
+
+func (m *EventProviderSilent) GetSource() uint64 {
+	if m != nil {
+		return m.Source
+	}
+	return 0
+}
+
+// EventUnwound is emitted when a provider was silent for too long: all virtual stake of the source is taken away.
+type EventUnwound struct {
+	Source uint64 `protobuf:"varint,1,opt,name=source,proto3" json:"source,omitempty"`
+	// silent_since is the time of the first epoch in a row that found the provider out of reach.
+	SilentSince time.Time `protobuf:"bytes,2,opt,name=silent_since,json=silentSince,proto3,stdtime" json:"silent_since"`
+}
+
+func (m *EventUnwound) Reset()         { *m = EventUnwound{} }
+func (m *EventUnwound) String() string { return proto.CompactTextString(m) }
+func (*EventUnwound) ProtoMessage()    {}
+func (*EventUnwound) Descriptor() ([]byte, []int) {
+	return fileDescriptor_9f7ef710c30dfc31, []int{4}
+}
+func (m *EventUnwound) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventUnwound) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventUnwound.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventUnwound) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventUnwound.Merge(m, src)
+}
+func (m *EventUnwound) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventUnwound) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventUnwound.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventUnwound proto.InternalMessageInfo
+
+func (m *EventUnwound) GetSource() uint64 {
+	if m != nil {
+		return m.Source
+	}
+	return 0
+}
+
+func (m *EventUnwound) GetSilentSince() time.Time {
+	if m != nil {
+		return m.SilentSince
+	}
+	return time.Time{}
+}
+
+// EventRestored is emitted when a snapshot of the provider's stake has ended an unwinding: the next epoch bonds again.
+type EventRestored struct {
+	Source uint64 `protobuf:"varint,1,opt,name=source,proto3" json:"source,omitempty"`
+}
+
+func (m *EventRestored) Reset()         { *m = EventRestored{} }
+func (m *EventRestored) String() string { return proto.CompactTextString(m) }
+func (*EventRestored) ProtoMessage()    {}
+func (*EventRestored) Descriptor() ([]byte, []int) {
+	return fileDescriptor_9f7ef710c30dfc31, []int{5}
+}
+func (m *EventRestored) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventRestored) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventRestored.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventRestored) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventRestored.Merge(m, src)
+}
+func (m *EventRestored) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventRestored) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventRestored.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventRestored proto.InternalMessageInfo
+
+func (m *EventRestored) GetSource() uint64 {
+	if m != nil {
+		return m.Source
+	}
+	return 0
+}
+
 // EventVirtualBonded is emitted when virtual stake was minted and delegated.
 type EventVirtualBonded struct {
 	Source    uint64 `protobuf:"varint,1,opt,name=source,proto3" json:"source,omitempty"`
@@ -229,7 +377,7 @@ func (m *EventVirtualBonded) Reset()         { *m = EventVirtualBonded{} }
 func (m *EventVirtualBonded) String() string { return proto.CompactTextString(m) }
 func (*EventVirtualBonded) ProtoMessage()    {}
 func (*EventVirtualBonded) Descriptor() ([]byte, []int) {
-	return fileDescriptor_9f7ef710c30dfc31, []int{3}
+	return fileDescriptor_9f7ef710c30dfc31, []int{6}
 }
 func (m *EventVirtualBonded) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -290,7 +438,7 @@ func (m *EventVirtualUnbonded) Reset()         { *m = EventVirtualUnbonded{} }
 func (m *EventVirtualUnbonded) String() string { return proto.CompactTextString(m) }
 func (*EventVirtualUnbonded) ProtoMessage()    {}
 func (*EventVirtualUnbonded) Descriptor() ([]byte, []int) {
-	return fileDescriptor_9f7ef710c30dfc31, []int{4}
+	return fileDescriptor_9f7ef710c30dfc31, []int{7}
 }
 func (m *EventVirtualUnbonded) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -350,7 +498,7 @@ func (m *EventVirtualBurned) Reset()         { *m = EventVirtualBurned{} }
 func (m *EventVirtualBurned) String() string { return proto.CompactTextString(m) }
 func (*EventVirtualBurned) ProtoMessage()    {}
 func (*EventVirtualBurned) Descriptor() ([]byte, []int) {
-	return fileDescriptor_9f7ef710c30dfc31, []int{5}
+	return fileDescriptor_9f7ef710c30dfc31, []int{8}
 }
 func (m *EventVirtualBurned) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -404,7 +552,7 @@ func (m *EventValidatorFailed) Reset()         { *m = EventValidatorFailed{} }
 func (m *EventValidatorFailed) String() string { return proto.CompactTextString(m) }
 func (*EventValidatorFailed) ProtoMessage()    {}
 func (*EventValidatorFailed) Descriptor() ([]byte, []int) {
-	return fileDescriptor_9f7ef710c30dfc31, []int{6}
+	return fileDescriptor_9f7ef710c30dfc31, []int{9}
 }
 func (m *EventValidatorFailed) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -467,7 +615,7 @@ func (m *EventRewardsNotAttributed) Reset()         { *m = EventRewardsNotAttrib
 func (m *EventRewardsNotAttributed) String() string { return proto.CompactTextString(m) }
 func (*EventRewardsNotAttributed) ProtoMessage()    {}
 func (*EventRewardsNotAttributed) Descriptor() ([]byte, []int) {
-	return fileDescriptor_9f7ef710c30dfc31, []int{7}
+	return fileDescriptor_9f7ef710c30dfc31, []int{10}
 }
 func (m *EventRewardsNotAttributed) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -535,7 +683,7 @@ func (m *EventValidatorChanged) Reset()         { *m = EventValidatorChanged{} }
 func (m *EventValidatorChanged) String() string { return proto.CompactTextString(m) }
 func (*EventValidatorChanged) ProtoMessage()    {}
 func (*EventValidatorChanged) Descriptor() ([]byte, []int) {
-	return fileDescriptor_9f7ef710c30dfc31, []int{8}
+	return fileDescriptor_9f7ef710c30dfc31, []int{11}
 }
 func (m *EventValidatorChanged) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -594,7 +742,7 @@ func (m *EventParamsUpdated) Reset()         { *m = EventParamsUpdated{} }
 func (m *EventParamsUpdated) String() string { return proto.CompactTextString(m) }
 func (*EventParamsUpdated) ProtoMessage()    {}
 func (*EventParamsUpdated) Descriptor() ([]byte, []int) {
-	return fileDescriptor_9f7ef710c30dfc31, []int{9}
+	return fileDescriptor_9f7ef710c30dfc31, []int{12}
 }
 func (m *EventParamsUpdated) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -634,6 +782,9 @@ func init() {
 	proto.RegisterType((*EventMaxCapSet)(nil), "mesh.virtualstaking.v1.EventMaxCapSet")
 	proto.RegisterType((*EventEpoch)(nil), "mesh.virtualstaking.v1.EventEpoch")
 	proto.RegisterType((*EventEpochFailed)(nil), "mesh.virtualstaking.v1.EventEpochFailed")
+	proto.RegisterType((*EventProviderSilent)(nil), "mesh.virtualstaking.v1.EventProviderSilent")
+	proto.RegisterType((*EventUnwound)(nil), "mesh.virtualstaking.v1.EventUnwound")
+	proto.RegisterType((*EventRestored)(nil), "mesh.virtualstaking.v1.EventRestored")
 	proto.RegisterType((*EventVirtualBonded)(nil), "mesh.virtualstaking.v1.EventVirtualBonded")
 	proto.RegisterType((*EventVirtualUnbonded)(nil), "mesh.virtualstaking.v1.EventVirtualUnbonded")
 	proto.RegisterType((*EventVirtualBurned)(nil), "mesh.virtualstaking.v1.EventVirtualBurned")
@@ -648,42 +799,48 @@ func init() {
 }
 
 var fileDescriptor_9f7ef710c30dfc31 = []byte{
-	// 552 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x54, 0x4f, 0x6f, 0xd3, 0x4e,
-	0x14, 0xcc, 0xb6, 0xf9, 0xf9, 0x47, 0x16, 0x51, 0x15, 0xab, 0x84, 0x10, 0x15, 0x13, 0x99, 0x4b,
-	0x24, 0x84, 0xad, 0x14, 0x0e, 0x1c, 0xb8, 0x90, 0x52, 0x6e, 0x54, 0xc8, 0x55, 0x41, 0xe2, 0x52,
-	0x6d, 0xec, 0x87, 0x63, 0x11, 0xef, 0x9a, 0xfd, 0xe3, 0xa6, 0x47, 0xce, 0x48, 0x88, 0x8f, 0xd5,
-	0x63, 0x8f, 0x9c, 0x10, 0x4a, 0xbe, 0x08, 0xf2, 0x7a, 0x1d, 0x37, 0x51, 0xd3, 0x5e, 0x7a, 0xf3,
-	0xbc, 0x9d, 0x37, 0x33, 0xfb, 0xbc, 0xbb, 0xf8, 0x69, 0x0a, 0x62, 0xec, 0xe7, 0x09, 0x97, 0x8a,
-	0x4c, 0x84, 0x24, 0x5f, 0x13, 0x1a, 0xfb, 0xf9, 0xc0, 0x87, 0x1c, 0xa8, 0x14, 0x5e, 0xc6, 0x99,
-	0x64, 0x76, 0xbb, 0x20, 0x79, 0xcb, 0x24, 0x2f, 0x1f, 0x74, 0x77, 0x62, 0x16, 0x33, 0x4d, 0xf1,
-	0x8b, 0xaf, 0x92, 0xdd, 0x7d, 0xac, 0x25, 0x43, 0x46, 0x25, 0x67, 0x93, 0x42, 0xcb, 0x7c, 0x9a,
-	0xe5, 0xde, 0x1a, 0xc7, 0x90, 0x64, 0x25, 0xc3, 0xa5, 0x78, 0xeb, 0xa0, 0xb0, 0x7f, 0x4f, 0xa6,
-	0xfb, 0x24, 0x3b, 0x02, 0x69, 0xb7, 0xb1, 0x25, 0x98, 0xe2, 0x21, 0x74, 0x50, 0x0f, 0xf5, 0x9b,
-	0x81, 0x41, 0xf6, 0x43, 0xfc, 0x7f, 0x4a, 0xa6, 0x27, 0x21, 0xc9, 0x3a, 0x1b, 0x3d, 0xd4, 0x6f,
-	0x05, 0x56, 0xaa, 0x7b, 0xec, 0x67, 0xf8, 0x7e, 0xcc, 0x72, 0xe0, 0x94, 0xd0, 0x10, 0x4e, 0x4e,
-	0x21, 0x89, 0xc7, 0xb2, 0xb3, 0xa9, 0x29, 0xdb, 0xf5, 0xc2, 0x27, 0x5d, 0x77, 0x7f, 0x22, 0x8c,
-	0xb5, 0xe1, 0x41, 0xc6, 0xc2, 0xf1, 0x5a, 0xb3, 0x36, 0xb6, 0x46, 0x8c, 0x46, 0x10, 0x55, 0x5e,
-	0x25, 0xb2, 0xbb, 0xf8, 0x8e, 0xa2, 0x66, 0xa5, 0xb4, 0x58, 0x60, 0x7b, 0x17, 0xb7, 0x22, 0x98,
-	0x40, 0x4c, 0x24, 0x44, 0x9d, 0xa6, 0x5e, 0xac, 0x0b, 0x85, 0xe2, 0x17, 0x92, 0x4c, 0x20, 0xea,
-	0xfc, 0xd7, 0x43, 0xfd, 0x7b, 0x81, 0x41, 0xee, 0x10, 0x6f, 0xd7, 0x79, 0xde, 0xe9, 0xda, 0x75,
-	0xa9, 0x38, 0x10, 0xc1, 0x68, 0x95, 0xaa, 0x44, 0xee, 0x08, 0xdb, 0x5a, 0xe3, 0x63, 0x39, 0xe8,
-	0x61, 0x99, 0x67, 0x9d, 0xca, 0x2e, 0x6e, 0xe5, 0x64, 0x92, 0x44, 0x44, 0x32, 0x6e, 0x84, 0xea,
-	0x42, 0xd1, 0x45, 0x52, 0xa6, 0x68, 0x35, 0x42, 0x83, 0xdc, 0x08, 0xef, 0x5c, 0xf6, 0x38, 0xae,
-	0x76, 0x7d, 0xbb, 0x2e, 0x6f, 0x57, 0x76, 0xa2, 0x38, 0xbd, 0x7e, 0x1e, 0x46, 0x65, 0xe3, 0xea,
-	0xac, 0x95, 0xdf, 0x0d, 0x73, 0xbd, 0x31, 0xab, 0x99, 0xfa, 0xe6, 0xd2, 0xd4, 0xbf, 0x23, 0xfc,
-	0x48, 0xdb, 0x04, 0x70, 0x4a, 0x78, 0x24, 0x0e, 0x99, 0x7c, 0x23, 0x25, 0x4f, 0x46, 0x4a, 0xde,
-	0xf6, 0x5c, 0x2e, 0x65, 0x68, 0x2e, 0x65, 0xf8, 0x81, 0xf0, 0x83, 0xe5, 0xad, 0xee, 0x8f, 0x09,
-	0x8d, 0xcb, 0xd3, 0x58, 0xfb, 0xa0, 0x55, 0x9f, 0x57, 0xd8, 0x12, 0x92, 0x48, 0x25, 0x74, 0x84,
-	0xad, 0xbd, 0x9e, 0xa7, 0xaf, 0x7d, 0x75, 0x7b, 0xf3, 0x81, 0xb7, 0x10, 0x3c, 0xd2, 0xbc, 0xc0,
-	0xf0, 0x8b, 0x1b, 0x20, 0xe0, 0x9b, 0x02, 0x1a, 0x82, 0xce, 0xd8, 0x0c, 0x16, 0xd8, 0x0d, 0xcc,
-	0xdf, 0xfb, 0x40, 0x38, 0x49, 0xc5, 0x71, 0x16, 0xe9, 0x93, 0xff, 0x1a, 0x5b, 0x99, 0x2e, 0xe8,
-	0x18, 0x77, 0xf7, 0x1c, 0xef, 0xea, 0x27, 0xc6, 0x2b, 0xdb, 0x86, 0xcd, 0xf3, 0x3f, 0x4f, 0x1a,
-	0x81, 0xe9, 0x19, 0x1e, 0x9e, 0xcf, 0x1c, 0x74, 0x31, 0x73, 0xd0, 0xdf, 0x99, 0x83, 0x7e, 0xcd,
-	0x9d, 0xc6, 0xc5, 0xdc, 0x69, 0xfc, 0x9e, 0x3b, 0x8d, 0xcf, 0x2f, 0xe3, 0x44, 0x8e, 0xd5, 0xc8,
-	0x0b, 0x59, 0xea, 0x17, 0x8a, 0xcf, 0x05, 0x84, 0x8a, 0x27, 0xf2, 0x4c, 0x23, 0x7f, 0xba, 0xfa,
-	0xee, 0xc8, 0xb3, 0x0c, 0xc4, 0xc8, 0xd2, 0xef, 0xce, 0x8b, 0x7f, 0x01, 0x00, 0x00, 0xff, 0xff,
-	0x0c, 0x13, 0x6e, 0x7c, 0x0d, 0x05, 0x00, 0x00,
+	// 648 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x54, 0xcf, 0x4f, 0xd4, 0x40,
+	0x14, 0xde, 0xc2, 0xba, 0xc2, 0xf0, 0x23, 0x58, 0x11, 0xd7, 0x0d, 0x96, 0x4d, 0x3d, 0x48, 0x62,
+	0x68, 0x03, 0x7a, 0xf0, 0xe0, 0xc5, 0x45, 0xf4, 0x24, 0x21, 0x5d, 0xd1, 0xc4, 0x0b, 0x99, 0x6d,
+	0x1f, 0xdd, 0xc6, 0x76, 0xa6, 0xce, 0x4c, 0x0b, 0x1c, 0x3d, 0x9b, 0x18, 0xfe, 0x2c, 0x8e, 0x1c,
+	0x3d, 0xa9, 0x81, 0x7f, 0xc4, 0xf4, 0x75, 0xca, 0xb2, 0x84, 0xc2, 0x85, 0xdb, 0xbc, 0x37, 0xdf,
+	0x7b, 0xdf, 0x37, 0x33, 0xdf, 0x1b, 0xf2, 0x2c, 0x01, 0x39, 0x74, 0xf3, 0x48, 0xa8, 0x8c, 0xc6,
+	0x52, 0xd1, 0x6f, 0x11, 0x0b, 0xdd, 0x7c, 0xdd, 0x85, 0x1c, 0x98, 0x92, 0x4e, 0x2a, 0xb8, 0xe2,
+	0xe6, 0x52, 0x01, 0x72, 0xc6, 0x41, 0x4e, 0xbe, 0xde, 0x59, 0x0c, 0x79, 0xc8, 0x11, 0xe2, 0x16,
+	0xab, 0x12, 0xdd, 0x59, 0x09, 0x39, 0x0f, 0x63, 0x70, 0x31, 0x1a, 0x64, 0xfb, 0xae, 0x8a, 0x12,
+	0x90, 0x8a, 0x26, 0xa9, 0x06, 0x3c, 0x45, 0x4e, 0x9f, 0x33, 0x25, 0x78, 0x5c, 0x90, 0xe9, 0xa5,
+	0xde, 0xee, 0xd6, 0x48, 0xf2, 0xa9, 0x6e, 0x60, 0x33, 0x32, 0xbf, 0x55, 0xe8, 0xfb, 0x48, 0x0f,
+	0x37, 0x69, 0xda, 0x07, 0x65, 0x2e, 0x91, 0x96, 0xe4, 0x99, 0xf0, 0xa1, 0x6d, 0x74, 0x8d, 0xd5,
+	0xa6, 0xa7, 0x23, 0xf3, 0x31, 0xb9, 0x9f, 0xd0, 0xc3, 0x3d, 0x9f, 0xa6, 0xed, 0x89, 0xae, 0xb1,
+	0x3a, 0xed, 0xb5, 0x12, 0xac, 0x31, 0x5f, 0x90, 0x07, 0x21, 0xcf, 0x41, 0x30, 0xca, 0x7c, 0xd8,
+	0x3b, 0x80, 0x28, 0x1c, 0xaa, 0xf6, 0x24, 0x42, 0x16, 0x46, 0x1b, 0x5f, 0x30, 0x6f, 0xff, 0x32,
+	0x08, 0x41, 0xc2, 0xad, 0x94, 0xfb, 0xc3, 0x5a, 0xb2, 0x25, 0xd2, 0x1a, 0x70, 0x16, 0x40, 0x50,
+	0x71, 0x95, 0x91, 0xd9, 0x21, 0x53, 0x19, 0xd3, 0x3b, 0x25, 0xc5, 0x45, 0x6c, 0x2e, 0x93, 0xe9,
+	0x00, 0x62, 0x08, 0xa9, 0x82, 0xa0, 0xdd, 0xc4, 0xcd, 0x51, 0xa2, 0xe8, 0xb8, 0x4f, 0xa3, 0x18,
+	0x82, 0xf6, 0xbd, 0xae, 0xb1, 0x3a, 0xe7, 0xe9, 0xc8, 0xee, 0x91, 0x85, 0x91, 0x9e, 0xf7, 0x98,
+	0xbb, 0x49, 0x95, 0x00, 0x2a, 0x39, 0xab, 0x54, 0x95, 0x91, 0xbd, 0x46, 0x1e, 0x62, 0x8f, 0x1d,
+	0xc1, 0xf3, 0x28, 0x00, 0xd1, 0x8f, 0x62, 0x60, 0xb5, 0x37, 0x69, 0x73, 0x32, 0x8b, 0xf0, 0x5d,
+	0x76, 0xc0, 0x33, 0x56, 0x4f, 0xf7, 0x81, 0xcc, 0x4a, 0xec, 0xb4, 0x27, 0x23, 0xe6, 0x03, 0x92,
+	0xce, 0x6c, 0x74, 0x9c, 0xd2, 0x14, 0x4e, 0x65, 0x0a, 0xe7, 0x53, 0x65, 0x8a, 0xde, 0xd4, 0xc9,
+	0x9f, 0x95, 0xc6, 0xf1, 0xdf, 0x15, 0xc3, 0x9b, 0x29, 0x2b, 0xfb, 0x45, 0xa1, 0xfd, 0x9c, 0xcc,
+	0x21, 0xa1, 0x07, 0x52, 0x71, 0x51, 0x7f, 0x40, 0x7b, 0x40, 0x4c, 0x04, 0x7e, 0x2e, 0x1d, 0xd3,
+	0x2b, 0x2f, 0xb6, 0x4e, 0xdf, 0x32, 0x99, 0xce, 0x69, 0x1c, 0x05, 0x54, 0x71, 0xa1, 0x6f, 0x64,
+	0x94, 0x28, 0xaa, 0x68, 0xc2, 0x33, 0x56, 0x79, 0x41, 0x47, 0x76, 0x40, 0x16, 0x2f, 0x73, 0xec,
+	0x56, 0xcf, 0x77, 0xb7, 0x2c, 0xef, 0xae, 0x9c, 0x24, 0x13, 0xec, 0xe6, 0x87, 0xd5, 0x5d, 0x26,
+	0xae, 0xd7, 0x5a, 0xf1, 0xdd, 0x62, 0x90, 0x5b, 0xb5, 0x6a, 0xfb, 0x4c, 0x8e, 0xd9, 0xe7, 0x87,
+	0x41, 0x9e, 0xe8, 0xf7, 0x39, 0xa0, 0x22, 0x90, 0xdb, 0x5c, 0xbd, 0x55, 0x4a, 0x44, 0x83, 0x4c,
+	0xdd, 0xf5, 0xbd, 0x5c, 0xd2, 0xd0, 0x1c, 0xd3, 0xf0, 0xd3, 0x20, 0x8f, 0xc6, 0x8f, 0xba, 0x39,
+	0xa4, 0x2c, 0x2c, 0xc7, 0x6a, 0xc4, 0x63, 0x5c, 0xe5, 0x79, 0x4d, 0x5a, 0x52, 0x51, 0x95, 0x49,
+	0x94, 0x30, 0xbf, 0xd1, 0x75, 0xf0, 0x83, 0xab, 0xbe, 0xa1, 0x7c, 0xdd, 0xb9, 0x68, 0xd8, 0x47,
+	0x9c, 0xa7, 0xf1, 0xc5, 0x28, 0x4b, 0xf8, 0x9e, 0x41, 0xe1, 0xec, 0x49, 0x3c, 0xd9, 0x45, 0x6c,
+	0x7b, 0xfa, 0xf5, 0x76, 0xa8, 0xa0, 0x89, 0xdc, 0x4d, 0x03, 0x1c, 0xe1, 0x37, 0xa4, 0x95, 0x62,
+	0x02, 0x65, 0xcc, 0x6c, 0x58, 0xce, 0xf5, 0x9f, 0xa9, 0x53, 0x96, 0xf5, 0x9a, 0xc5, 0x34, 0x78,
+	0xba, 0xa6, 0xb7, 0x7d, 0x72, 0x66, 0x19, 0xa7, 0x67, 0x96, 0xf1, 0xef, 0xcc, 0x32, 0x8e, 0xcf,
+	0xad, 0xc6, 0xe9, 0xb9, 0xd5, 0xf8, 0x7d, 0x6e, 0x35, 0xbe, 0xbe, 0x0a, 0x23, 0x35, 0xcc, 0x06,
+	0x8e, 0xcf, 0x13, 0xb7, 0xe8, 0xb8, 0x26, 0xc1, 0xcf, 0x44, 0xa4, 0x8e, 0x30, 0x72, 0x0f, 0xaf,
+	0x7e, 0xa0, 0xea, 0x28, 0x05, 0x39, 0x68, 0xe1, 0xfc, 0xbd, 0xfc, 0x1f, 0x00, 0x00, 0xff, 0xff,
+	0x52, 0x79, 0x35, 0x6d, 0xf7, 0x05, 0x00, 0x00,
 }
 
 func (m *EventMaxCapSet) Marshal() (dAtA []byte, err error) {
@@ -809,6 +966,98 @@ func (m *EventEpochFailed) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 		i--
 		dAtA[i] = 0x12
 	}
+	if m.Source != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Source))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventProviderSilent) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventProviderSilent) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventProviderSilent) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Source != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Source))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventUnwound) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventUnwound) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventUnwound) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	n1, err1 := github_com_cosmos_gogoproto_types.StdTimeMarshalTo(m.SilentSince, dAtA[i-github_com_cosmos_gogoproto_types.SizeOfStdTime(m.SilentSince):])
+	if err1 != nil {
+		return 0, err1
+	}
+	i -= n1
+	i = encodeVarintEvents(dAtA, i, uint64(n1))
+	i--
+	dAtA[i] = 0x12
+	if m.Source != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Source))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventRestored) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventRestored) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventRestored) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
 	if m.Source != 0 {
 		i = encodeVarintEvents(dAtA, i, uint64(m.Source))
 		i--
@@ -1170,6 +1419,44 @@ func (m *EventEpochFailed) Size() (n int) {
 	l = len(m.Reason)
 	if l > 0 {
 		n += 1 + l + sovEvents(uint64(l))
+	}
+	return n
+}
+
+func (m *EventProviderSilent) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Source != 0 {
+		n += 1 + sovEvents(uint64(m.Source))
+	}
+	return n
+}
+
+func (m *EventUnwound) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Source != 0 {
+		n += 1 + sovEvents(uint64(m.Source))
+	}
+	l = github_com_cosmos_gogoproto_types.SizeOfStdTime(m.SilentSince)
+	n += 1 + l + sovEvents(uint64(l))
+	return n
+}
+
+func (m *EventRestored) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Source != 0 {
+		n += 1 + sovEvents(uint64(m.Source))
 	}
 	return n
 }
@@ -1707,6 +1994,246 @@ func (m *EventEpochFailed) Unmarshal(dAtA []byte) error {
 			}
 			m.Reason = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventProviderSilent) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventProviderSilent: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventProviderSilent: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Source", wireType)
+			}
+			m.Source = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Source |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventUnwound) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventUnwound: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventUnwound: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Source", wireType)
+			}
+			m.Source = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Source |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field SilentSince", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := github_com_cosmos_gogoproto_types.StdTimeUnmarshal(&m.SilentSince, dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventRestored) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventRestored: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventRestored: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Source", wireType)
+			}
+			m.Source = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Source |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := skipEvents(dAtA[iNdEx:])

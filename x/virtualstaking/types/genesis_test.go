@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"cosmossdk.io/math"
 	"github.com/stretchr/testify/require"
@@ -50,6 +51,7 @@ func TestGN02ValidateNamesTheField(t *testing.T) {
 		{"sources[0]: next_epoch", func(g *types.GenesisState) { g.Sources[0].NextEpoch = -1 }},
 		{"sources[0]: last_epoch", func(g *types.GenesisState) { g.Sources[0].LastEpoch = -1 }},
 		{"sources[0]: last_failure", func(g *types.GenesisState) { g.Sources[0].LastFailure = strings.Repeat("x", 257) }},
+		{"sources[0]: silent_since", func(g *types.GenesisState) { g.Sources[0].SilentSince = new(time.Time) }},
 		{"sources[0].max_cap", func(g *types.GenesisState) { g.Sources[0].MaxCap = math.NewInt(101) }},
 		{"sources[0]: minted", func(g *types.GenesisState) { g.Sources[0].Minted = math.NewInt(-1) }},
 		{"sources[0]: governance_weight", func(g *types.GenesisState) { g.Sources[0].GovernanceWeight = math.LegacyDec{} }},
@@ -87,6 +89,9 @@ func TestParamsBounds(t *testing.T) {
 		{"max_sources", func(p *types.Params) { p.MaxSources = types.MaxSourcesBound + 1 }},
 		{"epoch_gas", func(p *types.Params) { p.EpochGas = types.MinEpochGas - 1 }},
 		{"epoch_gas", func(p *types.Params) { p.EpochGas = types.MaxEpochGas + 1 }},
+		{"max_silence", func(p *types.Params) { p.MaxSilence = 0 }},
+		{"max_silence", func(p *types.Params) { p.MaxSilence = -1 }},
+		{"max_silence", func(p *types.Params) { p.MaxSilence = types.MaxSilenceBound + 1 }},
 	} {
 		p := types.DefaultParams()
 		tc.change(&p)

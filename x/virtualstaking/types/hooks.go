@@ -21,6 +21,8 @@ type SourceHooks interface {
 	Targets(ctx context.Context, source uint64) (targets []Target, increase bool, err error)
 	// LastBatchID returns the last stake batch that the targets include.
 	LastBatchID(ctx context.Context, source uint64) (uint64, error)
+	// ProviderSilent reports that stake counts whose provider cannot be heard now. An error counts as silence.
+	ProviderSilent(ctx context.Context, source uint64) (bool, error)
 	// AddRewards credits rewards of one validator that were already paid into the source's reward account.
 	AddRewards(ctx context.Context, source uint64, validator string, rewards sdk.Coins) error
 }

@@ -1,6 +1,10 @@
 package types
 
-import "cosmossdk.io/math"
+import (
+	"time"
+
+	"cosmossdk.io/math"
+)
 
 // Bounds of the params; docs/params.md explains them.
 const (
@@ -15,14 +19,19 @@ const (
 	MaxOutOfGas = 10
 	// MaxCapBits bounds the total cap, so that no sum of caps and stake can overflow.
 	MaxCapBits = 128
+	// MaxSilenceBound is the longest silence that can be set, as long as the unbonding period is no shorter.
+	MaxSilenceBound = 366 * 24 * time.Hour
 )
 
 // DefaultParams authorise nothing: governance raises the total cap first.
 func DefaultParams() Params {
-	return Params{EpochLength: 600, TotalMaxCap: math.ZeroInt(), MaxSources: 16, EpochGas: 50_000_000}
+	return Params{
+		EpochLength: 600, TotalMaxCap: math.ZeroInt(), MaxSources: 16, EpochGas: 50_000_000, MaxSilence: 7 * 24 * time.Hour,
+	}
 }
 
-// Validate checks each param against its bounds and names the one that is wrong.
+// Validate checks each param against its bounds and names the one that is wrong. That max_silence is at most the unbonding
+// period is checked when it is set.
 func (p Params) Validate() error {
 	if p.EpochLength < 1 || p.EpochLength > MaxEpochLength {
 		return ErrInvalidParams.Wrapf("epoch_length is %d blocks, must be 1 to %d", p.EpochLength, MaxEpochLength)
@@ -38,6 +47,9 @@ func (p Params) Validate() error {
 	}
 	if p.EpochGas < MinEpochGas || p.EpochGas > MaxEpochGas {
 		return ErrInvalidParams.Wrapf("epoch_gas is %d, must be %d to %d", p.EpochGas, MinEpochGas, MaxEpochGas)
+	}
+	if p.MaxSilence <= 0 || p.MaxSilence > MaxSilenceBound {
+		return ErrInvalidParams.Wrapf("max_silence is %s, must be above 0 and at most the unbonding period or %s", p.MaxSilence, MaxSilenceBound)
 	}
 	return nil
 }

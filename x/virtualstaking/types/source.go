@@ -28,6 +28,8 @@ func (s Source) Validate() error {
 		return ErrInvalidGenesis.Wrapf("next_epoch is %d, must be 0 or more", s.NextEpoch)
 	case s.LastEpoch < 0:
 		return ErrInvalidGenesis.Wrapf("last_epoch is %d, must be 0 or more", s.LastEpoch)
+	case s.SilentSince != nil && s.SilentSince.IsZero():
+		return ErrInvalidGenesis.Wrap("silent_since is the year 1, must be a block's time, or none while the provider can be reached")
 	case len(s.LastFailure) > MaxReasonLength:
 		return ErrInvalidGenesis.Wrapf("last_failure has %d bytes, at most %d are possible", len(s.LastFailure), MaxReasonLength)
 	}

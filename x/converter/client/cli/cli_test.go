@@ -14,6 +14,7 @@ import (
 
 	abci "github.com/cometbft/cometbft/abci/types"
 
+	"github.com/mesh-security/mesh/internal/draft"
 	"github.com/mesh-security/mesh/x/converter"
 	"github.com/mesh-security/mesh/x/converter/client/cli"
 	"github.com/mesh-security/mesh/x/converter/types"
@@ -83,6 +84,18 @@ func TestTxCommands(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestDraftCloseChannel(t *testing.T) {
+	out, err := run(t, "draft-close-channel", "3", "--deposit", "7stake")
+	require.NoError(t, err)
+	for _, want := range []string{"/mesh.converter.v1.MsgCloseChannel", `"converter_id": "3"`, `"deposit": "7stake"`, draft.Authority()} {
+		require.Contains(t, out, want)
+	}
+	_, err = run(t, "draft-close-channel", "three")
+	require.ErrorContains(t, err, "must be a number")
+	_, err = run(t, "draft-close-channel")
+	require.ErrorContains(t, err, "accepts 1 arg(s)")
 }
 
 func TestDraftUpdateParams(t *testing.T) {

@@ -26,6 +26,30 @@ const (
 	flagPriceInterval      = "price-interval"
 )
 
+func newDraftCloseChannelCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "draft-close-channel [converter]",
+		Short: "Print a governance proposal that closes this chain's end of a converter's control channel, so that it can be opened again",
+		Example: fmt.Sprintf("%s tx %s draft-close-channel 1 --deposit 10000000stake > proposal.json",
+			version.AppName, types.ModuleName),
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			clientCtx, err := client.GetClientQueryContext(cmd)
+			if err != nil {
+				return err
+			}
+			id, err := parseID(args[0])
+			if err != nil {
+				return err
+			}
+			return draft.Print(cmd, clientCtx, &types.MsgCloseChannel{Authority: draft.Authority(), ConverterID: id})
+		},
+	}
+	draft.AddFlags(cmd, "Close a control channel")
+	flags.AddQueryFlagsToCmd(cmd)
+	return cmd
+}
+
 // newDraftUpdateParamsCmd prints a proposal. The message replaces all params, so those not named by a flag are read
 // from the chain.
 func newDraftUpdateParamsCmd() *cobra.Command {

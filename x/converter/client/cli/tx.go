@@ -33,7 +33,8 @@ func NewTxCmd() *cobra.Command {
 		SuggestionsMinimumDistance: 2,
 		RunE:                       client.ValidateCmd,
 	}
-	cmd.AddCommand(newCreateConverterCmd(), newUpdateConverterCmd(), newUpdateAdminCmd(), newSetPriceCmd(), newDraftUpdateParamsCmd())
+	cmd.AddCommand(newCreateConverterCmd(), newUpdateConverterCmd(), newUpdateAdminCmd(), newSetPriceCmd(),
+		newDraftCloseChannelCmd(), newDraftUpdateParamsCmd())
 	return cmd
 }
 

@@ -20,6 +20,7 @@ const (
 	flagTotalMaxCap = "total-max-cap"
 	flagMaxSources  = "max-sources"
 	flagEpochGas    = "epoch-gas"
+	flagMaxSilence  = "max-silence"
 )
 
 // NewTxCmd returns the draft commands: both messages are sent by governance.
@@ -101,6 +102,7 @@ meshd tx gov submit-proposal proposal.json --from alice`,
 	cmd.Flags().String(flagTotalMaxCap, "", "most of all caps together, in bond denom base units")
 	cmd.Flags().Uint32(flagMaxSources, 0, "most converters with a cap")
 	cmd.Flags().Uint64(flagEpochGas, 0, "gas that one converter's epoch may use")
+	cmd.Flags().Duration(flagMaxSilence, 0, "how long a provider may be out of reach, at most the unbonding period, for instance 168h")
 	draft.AddFlags(cmd, "Change the params of virtual staking")
 	flags.AddQueryFlagsToCmd(cmd)
 	return cmd
@@ -133,6 +135,11 @@ func changedParams(cmd *cobra.Command, params types.Params) (types.Params, error
 	}
 	if set.Changed(flagEpochGas) {
 		if params.EpochGas, err = set.GetUint64(flagEpochGas); err != nil {
+			return params, err
+		}
+	}
+	if set.Changed(flagMaxSilence) {
+		if params.MaxSilence, err = set.GetDuration(flagMaxSilence); err != nil {
 			return params, err
 		}
 	}

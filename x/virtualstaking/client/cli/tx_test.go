@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net"
 	"testing"
+	"time"
 
 	"cosmossdk.io/math"
 	"github.com/cosmos/cosmos-sdk/client"
@@ -27,7 +28,7 @@ type paramsServer struct {
 
 func (*paramsServer) Params(context.Context, *types.QueryParamsRequest) (*types.QueryParamsResponse, error) {
 	return &types.QueryParamsResponse{Params: types.Params{
-		EpochLength: 77, TotalMaxCap: math.NewInt(5), MaxSources: 3, EpochGas: types.MinEpochGas,
+		EpochLength: 77, TotalMaxCap: math.NewInt(5), MaxSources: 3, EpochGas: types.MinEpochGas, MaxSilence: time.Hour,
 	}}, nil
 }
 
@@ -95,17 +96,19 @@ func TestDraftUpdateParamsKeepsWhatIsNotNamed(t *testing.T) {
 	msg := message(t, out)
 	require.Equal(t, "/mesh.virtualstaking.v1.MsgUpdateParams", msg["@type"])
 	require.Equal(t, map[string]any{
-		"epoch_length": "77", "total_max_cap": "900", "max_sources": float64(3), "epoch_gas": "10000000",
+		"epoch_length": "77", "total_max_cap": "900", "max_sources": float64(3), "epoch_gas": "10000000", "max_silence": "3600s",
 	}, msg["params"])
 
-	out, err = run(t, "draft-update-params", "--epoch-length", "5", "--max-sources", "9", "--epoch-gas", "20000000", "--deposit", "7stake")
+	out, err = run(t, "draft-update-params", "--epoch-length", "5", "--max-sources", "9", "--epoch-gas", "20000000", "--max-silence", "48h", "--deposit", "7stake")
 	require.NoError(t, err)
 	require.Equal(t, map[string]any{
-		"epoch_length": "5", "total_max_cap": "5", "max_sources": float64(9), "epoch_gas": "20000000",
+		"epoch_length": "5", "total_max_cap": "5", "max_sources": float64(9), "epoch_gas": "20000000", "max_silence": "172800s",
 	}, message(t, out)["params"])
 
 	_, err = run(t, "draft-update-params", "--epoch-length", "0")
 	require.ErrorIs(t, err, types.ErrInvalidParams)
 	_, err = run(t, "draft-update-params", "--total-max-cap", "much")
 	require.ErrorContains(t, err, `"much" is not a number`)
+	_, err = run(t, "draft-update-params", "--max-silence", "0s")
+	require.ErrorIs(t, err, types.ErrInvalidParams)
 }
