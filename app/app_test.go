@@ -163,7 +163,6 @@ func TestZeroHeightExportLostTheRewardsOfVirtualStake(t *testing.T) {
 	require.NoError(t, invariant.CheckAll(ctx, fresh.ConverterKeeper.Invariants()))
 }
 
-// staked is a network with stake on the consumer, an unbonding entry, and rewards on the way.
 // The consumer's x/mint and x/gov are wired to the decorated x/staking: of 22 virtual stake, bonded with the first
 // validator, half has a vote, and inflation takes no notice of it, nor of the 14 that are unbonding.
 func TestMintAndGovSeeVirtualStakeForWhatItIs(t *testing.T) {
@@ -184,6 +183,7 @@ func TestMintAndGovSeeVirtualStakeForWhatItIs(t *testing.T) {
 	require.Equal(t, "100000011", tally.YesCount)
 }
 
+// staked is a network with stake on the consumer, an unbonding entry, and rewards on the way.
 func staked(t *testing.T) *twochain.Network {
 	t.Helper()
 	n := twochain.New(t, twochain.DefaultConfig())
