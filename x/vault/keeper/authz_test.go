@@ -30,3 +30,35 @@ func TestAnotherCanActByAuthz(t *testing.T) {
 	require.Equal(t, int64(1000), f.balance(bob))
 	f.holds()
 }
+
+// Everything about local stake as well, each with a grant of its own, and nothing with a grant for another message.
+func TestAnotherCanStakeLocallyByAuthz(t *testing.T) {
+	c := newChain(t, 2)
+	v, w := c.vals[0], c.vals[1]
+	c.fees = 1_000_000
+	c.deposit(alice, 500_000)
+	c.delegate(alice, v, 100_000)
+	c.block(time.Second)
+	expires := c.ctx.BlockTime().Add(time.Hour)
+	for _, msg := range []sdk.Msg{
+		&types.MsgStakeLocal{User: alice.String(), Validator: v.name, Amount: coin(300_000)},
+		&types.MsgDepositDelegation{User: alice.String(), Validator: v.name, Amount: coin(100_000)},
+		&types.MsgRestakeLocal{User: alice.String(), ValidatorSrc: v.name, ValidatorDst: w.name, Amount: coin(50_000)},
+		&types.MsgUnstakeLocal{User: alice.String(), Validator: v.name, Amount: coin(20_000)},
+		&types.MsgWithdrawLocalRewards{User: alice.String()},
+		&types.MsgWithdrawDelegation{User: alice.String(), Validator: v.name, Amount: coin(30_000)},
+	} {
+		c.refused(authz.ErrNoAuthorizationFound, func() error {
+			_, err := c.authz.DispatchActions(c.ctx, bob, []sdk.Msg{msg})
+			return err
+		})
+		require.NoError(t, c.authz.SaveGrant(c.ctx, bob, alice, authz.NewGenericAuthorization(sdk.MsgTypeURL(msg)), &expires))
+		_, err := c.authz.DispatchActions(c.ctx, bob, []sdk.Msg{msg})
+		require.NoError(t, err, "%T", msg)
+		c.block(time.Second)
+	}
+	require.Equal(t, [3]int64{570_000, 370_000, 200_000}, c.figures(alice))
+	require.Equal(t, int64(30_000), c.delegated(alice, v))
+	require.Zero(t, c.account(bob).Collateral.Int64())
+	require.Equal(t, int64(1_000_000), c.balance(bob), "rewards are alice's")
+}
