@@ -83,6 +83,13 @@ proto-check: proto-gen ## fail if generated code is not what proto/ says
 protoc:
 	@command -v protoc >/dev/null || ./scripts/install-protoc.sh
 
+KILLS ?= 30
+SEED ?= 1
+
+.PHONY: torture
+torture: build build/rly build/bin/demo ## kill real nodes KILLS (30) times and the relayer as often, under load
+	@build/bin/demo -torture $(KILLS) -seed $(SEED)
+
 .PHONY: demo
 demo: build build/rly build/bin/demo ## two real chains and a relayer, the whole story (KEEP=1 leaves them running)
 	@build/bin/demo $(if $(KEEP),-keep)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Terms of the deployment. Price and discount are the shared vector's.
@@ -23,6 +24,8 @@ const (
 // registration is a pair of ends: the consumer's converter and the provider's consumer.
 type registration struct {
 	name, slashFraction string
+	// unbonding is the consumer's unbonding period.
+	unbonding time.Duration
 	// The ids appear in all later commands.
 	consumerID, converterID string
 }
@@ -75,7 +78,7 @@ func (st *story) createConverter(ctx context.Context, r *registration) (string, 
 
 func (st *story) registerConsumer(ctx context.Context, r *registration) (string, error) {
 	result, err := st.provider.tx(ctx, adminKey, "externalstaking", "register-consumer", st.provider.connection, r.converterPort(),
-		st.provider.transfer, seconds(unbondingPeriod), r.slashFraction, "--name", r.name, "--min-stake", "1")
+		st.provider.transfer, seconds(r.unbonding), r.slashFraction, "--name", r.name, "--min-stake", "1")
 	if err != nil {
 		return "", err
 	}
@@ -91,7 +94,7 @@ func (st *story) registerConsumer(ctx context.Context, r *registration) (string,
 	if reply.Consumer.ChainID != st.consumer.id {
 		return "", fmt.Errorf("registered consumer: %+v, expected chain %s", reply.Consumer, st.consumer.id)
 	}
-	return fmt.Sprintf("%s, unbonding %s, slash %s", r.consumerPort(), unbondingPeriod, r.slashFraction), nil
+	return fmt.Sprintf("%s, unbonding %s, slash %s", r.consumerPort(), r.unbonding, r.slashFraction), nil
 }
 
 func (st *story) allowProvider(ctx context.Context, r *registration) (string, error) {

@@ -139,7 +139,8 @@ func (st *story) openConnection(ctx context.Context) (string, error) {
 				return err
 			}
 			for _, conn := range reply.Connections {
-				if conn.State == "STATE_OPEN" {
+				// Every chain has an open one to itself.
+				if conn.State == "STATE_OPEN" && conn.ID != "connection-localhost" {
 					c.connection = conn.ID
 					return nil
 				}

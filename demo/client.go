@@ -53,26 +53,41 @@ func (c *chain) rest(ctx context.Context, path string, out any) error {
 
 // restAt queries the state after the block at height.
 func (c *chain) restAt(ctx context.Context, path string, height int64, out any) error {
-	return getJSON(ctx, c.nodes[0].restURL()+path, height, out)
+	return c.nodes[0].queryAt(ctx, path, height, out)
 }
 
 // rpc queries CometBFT.
 func (c *chain) rpc(ctx context.Context, path string, out any) error {
+	return c.nodes[0].comet(ctx, path, out)
+}
+
+// queryAt queries the node's REST API for the state after the block at height (0: the last one).
+func (n *node) queryAt(ctx context.Context, path string, height int64, out any) error {
+	return getJSON(ctx, n.restURL()+path, height, out)
+}
+
+// comet queries the node's CometBFT.
+func (n *node) comet(ctx context.Context, path string, out any) error {
 	reply := struct {
 		Result any `json:"result"`
 	}{out}
-	return getJSON(ctx, c.nodes[0].rpcURL()+path, 0, &reply)
+	return getJSON(ctx, n.rpcURL()+path, 0, &reply)
 }
 
 // latest returns the height and the time of the last block.
 func (c *chain) latest(ctx context.Context) (height int64, at time.Time, err error) {
+	return c.nodes[0].latest(ctx)
+}
+
+// latest returns the height and the time of the node's last block.
+func (n *node) latest(ctx context.Context) (height int64, at time.Time, err error) {
 	var status struct {
 		Sync struct {
 			Height int64     `json:"latest_block_height,string"`
 			Time   time.Time `json:"latest_block_time"`
 		} `json:"sync_info"`
 	}
-	err = c.rpc(ctx, "/status", &status)
+	err = n.comet(ctx, "/status", &status)
 	return status.Sync.Height, status.Sync.Time, err
 }
 
@@ -178,9 +193,14 @@ func (r *txResult) fee() (int64, error) {
 
 // tx signs with a key, sends, and waits until the transaction has succeeded in a block.
 func (c *chain) tx(ctx context.Context, from string, args ...string) (*txResult, error) {
+	return c.txVia(ctx, c.nodes[0], c.check, from, args...)
+}
+
+// txVia is tx through one of the chain's nodes. It waits as long as alive lets it, up to waitLimit.
+func (c *chain) txVia(ctx context.Context, n *node, alive func() error, from string, args ...string) (*txResult, error) {
 	args = append([]string{"tx"}, args...)
 	args = append(args, "--from", from, "--gas", "auto", "--gas-adjustment", "1.5", "--gas-prices", c.gasPrices(),
-		"--yes", "--output", "json", "--home", c.home())
+		"--yes", "--output", "json", "--node", n.rpcURL(), "--home", c.home())
 	out, err := run(ctx, c.meshd, args...)
 	if err != nil {
 		return nil, err
@@ -197,7 +217,7 @@ func (c *chain) tx(ctx context.Context, from string, args ...string) (*txResult,
 		return nil, &commandError{command: commandLine(c.meshd, args), message: sent.Log, err: errors.New("refused")}
 	}
 	var result txResult
-	if err := eventually(ctx, c.check, func() error { return c.rpc(ctx, "/tx?hash=0x"+sent.Hash, &result) }); err != nil {
+	if err := eventually(ctx, alive, func() error { return n.comet(ctx, "/tx?hash=0x"+sent.Hash, &result) }); err != nil {
 		return nil, fmt.Errorf("transaction %s does not arrive in a block: %w", sent.Hash, err)
 	}
 	if result.Result.Code != 0 {

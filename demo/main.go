@@ -37,6 +37,8 @@ func realMain() int {
 	dir := flag.String("dir", "build/demo", "folder for the homes and logs of the processes")
 	keep := flag.Bool("keep", false, "leave the chains and the relayer running")
 	stop := flag.Bool("stop", false, "end what an earlier run with -keep has left running")
+	kills := flag.Int("torture", 0, "instead of the story, kill a chain's node so often, and the relayer as often, under load")
+	seed := flag.Uint64("seed", 1, "with -torture, what is killed in which order and what the users do")
 	flag.Parse()
 
 	ui := newConsole(os.Stdout)
@@ -45,6 +47,9 @@ func realMain() int {
 	}
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	defer cancel()
+	if *kills != 0 {
+		return exitCode(ui, tortureRun(ctx, ui, *meshd, *rly, *dir, *kills, *seed))
+	}
 	st, err := newStory(ui, *meshd, *rly, *vector, *dir)
 	if err != nil {
 		return exitCode(ui, err)
@@ -65,6 +70,20 @@ func realMain() int {
 		leave = err == nil
 	}
 	return exitCode(ui, err)
+}
+
+// tortureRun kills nodes instead of telling the story.
+func tortureRun(ctx context.Context, ui *console, meshd, rly, dir string, kills int, seed uint64) error {
+	t, err := newTorture(ui, meshd, rly, dir, kills, seed)
+	if err != nil {
+		return err
+	}
+	defer t.stop()
+	if err := t.tell(ctx); err != nil {
+		t.explain(err)
+		return err
+	}
+	return nil
 }
 
 func exitCode(ui *console, err error) int {

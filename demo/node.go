@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"os"
@@ -8,8 +9,8 @@ import (
 	"strings"
 )
 
-// logLevel leaves out what CometBFT says in every block.
-const logLevel = "consensus:error,txindex:error,state:error,p2p:error,pex:error,*:info"
+// quietLog leaves out what CometBFT says in every block.
+const quietLog = "consensus:error,txindex:error,state:error,p2p:error,pex:error,*:info"
 
 const portsPerNode = 4
 
@@ -17,7 +18,9 @@ const portsPerNode = 4
 type node struct {
 	moniker string
 	home    string
-	logFile string
+	// logLevel is what the node logs, quietLog if empty.
+	logLevel string
+	logFile  string
 	// rpc, p2p, grpc and api are ports on loopback that were free when the demo started.
 	rpc, p2p, grpc, api int
 	proc                *process
@@ -87,8 +90,13 @@ func (n *node) configure(c *chain, peers string) error {
 
 // start runs the node; its output goes to its log file.
 func (n *node) start(meshd string) (err error) {
-	n.proc, err = startProcess(n.moniker, n.logFile, meshd, "start", "--log_no_color", "--log_level", logLevel, "--home", n.home)
+	n.proc, err = startProcess(n.moniker, n.logFile, meshd, n.arguments()...)
 	return err
+}
+
+// arguments of meshd.
+func (n *node) arguments() []string {
+	return []string{"start", "--log_no_color", "--log_level", cmp.Or(n.logLevel, quietLog), "--home", n.home}
 }
 
 // settings are values for keys that a TOML file already has.

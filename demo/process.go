@@ -74,6 +74,12 @@ func (p *process) stop() {
 	endGroup(p.cmd.Process.Pid, p.done)
 }
 
+// kill ends the process group without a warning.
+func (p *process) kill() {
+	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+	<-p.done
+}
+
 // endGroup sends SIGTERM to a process group and SIGKILL if done has not closed in time.
 func endGroup(pid int, done <-chan struct{}) {
 	_ = syscall.Kill(-pid, syscall.SIGTERM)

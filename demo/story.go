@@ -51,24 +51,11 @@ type step struct {
 }
 
 func newStory(ui *console, meshd, rly, vector, dir string) (*story, error) {
-	for _, file := range []*string{&meshd, &rly, &dir} {
-		abs, err := filepath.Abs(*file)
-		if err != nil {
-			return nil, err
-		}
-		*file = abs
-	}
 	f, err := readFlow(vector)
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
-	}
-	if dir, err = os.MkdirTemp(dir, runPrefix); err != nil {
-		return nil, err
-	}
-	if err := os.Mkdir(filepath.Join(dir, "logs"), 0o755); err != nil {
+	if dir, err = newRun(dir, &meshd, &rly); err != nil {
 		return nil, err
 	}
 	st := &story{
@@ -89,19 +76,42 @@ func newStory(ui *console, meshd, rly, vector, dir string) (*story, error) {
 		},
 		relayer:  &relayer{program: rly, home: filepath.Join(dir, "relayer"), logFile: filepath.Join(dir, "logs", "relayer.log")},
 		observer: &observer{stateFile: filepath.Join(dir, "observer.json"), logFile: filepath.Join(dir, "logs", "observer.log")},
-		first:    registration{name: "Consumer One", slashFraction: slashFraction},
-		second:   registration{name: "Consumer One, milder", slashFraction: mildSlashFraction},
+		first:    registration{name: "Consumer One", slashFraction: slashFraction, unbonding: unbondingPeriod},
+		second:   registration{name: "Consumer One, milder", slashFraction: mildSlashFraction, unbonding: unbondingPeriod},
 	}
-	// All at once, so that no two nodes get the same.
+	return st, st.lay()
+}
+
+// newRun makes a new folder for a run, with one for logs in it, and makes the programs' paths absolute.
+func newRun(dir string, programs ...*string) (string, error) {
+	for _, file := range append(programs, &dir) {
+		abs, err := filepath.Abs(*file)
+		if err != nil {
+			return "", err
+		}
+		*file = abs
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	dir, err := os.MkdirTemp(dir, runPrefix)
+	if err != nil {
+		return "", err
+	}
+	return dir, os.Mkdir(filepath.Join(dir, "logs"), 0o755)
+}
+
+// lay gives all nodes folders and ports. The ports are taken all at once, so that no two nodes get the same.
+func (st *story) lay() error {
 	ports, err := freePorts(portsPerNode * (len(st.provider.stakes) + len(st.consumer.stakes)))
 	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
+		return errors.Join(err, os.RemoveAll(st.dir))
 	}
 	for _, c := range st.chains() {
-		c.lay(dir, ports)
+		c.lay(st.dir, ports)
 		ports = ports[portsPerNode*len(c.stakes):]
 	}
-	return st, nil
+	return nil
 }
 
 func (st *story) chains() []*chain { return []*chain{st.provider, st.consumer} }
