@@ -212,6 +212,14 @@ func (k *Keeper) currentState(ctx context.Context, operator string, record types
 	if status == control.StatusTombstoned {
 		return update, false, nil
 	}
+	// Asked by the recorded key first: the validator may be gone by now, or have another one.
+	if key := record.Update.ConsPubkey; len(key) == ed25519.PubKeySize {
+		if k.slashing.IsTombstoned(ctx, sdk.ConsAddress((&ed25519.PubKey{Key: key}).Address())) {
+			update = record.Update
+			update.Status = control.StatusTombstoned
+			return update, true, nil
+		}
+	}
 	counted := status != control.StatusUnspecified && status != control.StatusRemoved
 	validator, err := k.validator(ctx, operator)
 	if errors.Is(err, stakingtypes.ErrNoValidatorFound) {

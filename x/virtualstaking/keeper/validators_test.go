@@ -230,3 +230,69 @@ func TestDowntimeJailIsReported(t *testing.T) {
 	require.Equal(t, control.StatusJailed, f.status(f.vals[1]))
 	require.Equal(t, control.StatusActive, f.status(f.vals[0]))
 }
+
+// A tombstone that was not read before its validator was removed was reported as an ordinary leave: the provider would
+// have kept its stake for an operator who comes back.
+func TestTO08_TombstoneOfARemovedValidatorWasLost(t *testing.T) {
+	for name, comeBack := range map[string]bool{"removed": false, "back with another key": true} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, 3)
+			v := f.vals[2]
+			f.slash(v, f.ctx.BlockHeight()-1, "0.05")
+			require.NoError(t, f.staking.Jail(f.ctx, v.cons))
+			require.NoError(t, f.slashing.Tombstone(f.ctx, v.cons))
+			f.undelegate(v, f.validator(v).Tokens.Int64())
+			// Reading it fails for as long as it is there.
+			for range 3 {
+				_, err := f.staking.EndBlocker(f.ctx)
+				require.NoError(t, err)
+				f.begin(unbondingTime)
+			}
+			_, err := f.staking.GetValidator(f.ctx, v.address)
+			require.ErrorIs(t, err, stakingtypes.ErrNoValidatorFound)
+			if comeBack {
+				f.vals = f.vals[:2]
+				f.addValidatorWithKey(2, selfStake, ed25519.GenPrivKeyFromSecret([]byte("another")).PubKey())
+			}
+			f.block(time.Second)
+			require.Equal(t, control.StatusTombstoned, f.status(v))
+			record, err := f.k.Validators.Get(f.ctx, v.operator)
+			require.NoError(t, err)
+			require.Equal(t, v.key.Bytes(), record.Update.ConsPubkey)
+			f.end()
+		})
+	}
+}
+
+// However often validators change while nobody can be told, there is one record of each, and it says what is true now.
+func TestTO08_TenThousandChangesCoalescePerValidator(t *testing.T) {
+	const flapping, changes = 20, 10_000
+	f := newFixture(t, flapping+1)
+	last := f.changes(0)[flapping].Sequence
+	require.NoError(t, f.slashing.Tombstone(f.ctx, f.vals[flapping].cons))
+	require.NoError(t, f.staking.Jail(f.ctx, f.vals[flapping].cons))
+	for n := range changes / flapping {
+		for _, v := range f.vals[:flapping] {
+			if n%2 == 0 {
+				require.NoError(t, f.staking.Jail(f.ctx, v.cons))
+			} else {
+				require.NoError(t, f.staking.Unjail(f.ctx, v.cons))
+			}
+		}
+		_, err := f.staking.EndBlocker(f.ctx)
+		require.NoError(t, err)
+		require.NoError(t, f.k.EndBlock(f.ctx))
+	}
+	f.end()
+	records := f.changes(last)
+	require.Len(t, records, flapping+1)
+	require.Equal(t, control.StatusTombstoned, records[0].Update.Status)
+	for _, r := range records[1:] {
+		require.Equal(t, control.StatusActive, r.Update.Status)
+		require.Greater(t, r.Sequence, uint64(changes-2*flapping))
+	}
+	state, err := f.k.ExportGenesis(f.ctx)
+	require.NoError(t, err)
+	require.Len(t, state.Validators, flapping+1)
+	require.Empty(t, state.Dirty)
+}
