@@ -23,7 +23,7 @@ import (
 )
 
 // ConsensusVersion is the version of the module's state.
-const ConsensusVersion = 1
+const ConsensusVersion = 2
 
 var (
 	_ module.AppModuleBasic      = AppModule{}
@@ -93,10 +93,13 @@ func (AppModule) IsAppModule() {}
 // ConsensusVersion returns the version of the module's state.
 func (AppModule) ConsensusVersion() uint64 { return ConsensusVersion }
 
-// RegisterServices registers the transaction and query services.
+// RegisterServices registers the transaction and query services, and how the state of earlier versions becomes the present one.
 func (am AppModule) RegisterServices(cfg module.Configurator) {
 	types.RegisterMsgServer(cfg.MsgServer(), keeper.NewMsgServer(am.keeper))
 	types.RegisterQueryServer(cfg.QueryServer(), keeper.NewQuerier(am.keeper))
+	if err := cfg.RegisterMigration(types.ModuleName, 1, keeper.NewMigrator(am.keeper).Migrate1to2); err != nil {
+		panic(err)
+	}
 }
 
 // RegisterInvariants offers the invariants to x/crisis.

@@ -46,5 +46,5 @@ func TestCommands(t *testing.T) {
 		}
 		require.ElementsMatch(t, want, got)
 	}
-	require.Equal(t, uint64(1), am.ConsensusVersion())
+	require.Equal(t, uint64(2), am.ConsensusVersion())
 }
