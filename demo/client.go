@@ -196,10 +196,11 @@ func (c *chain) tx(ctx context.Context, from string, args ...string) (*txResult,
 	return c.txVia(ctx, c.nodes[0], c.check, from, args...)
 }
 
-// txVia is tx through one of the chain's nodes. It waits as long as alive lets it, up to waitLimit.
+// txVia is tx through one of the chain's nodes. It waits as long as alive lets it, up to waitLimit. The gas is a generous
+// multiple of the estimate, since the state may have changed by the time there is a block.
 func (c *chain) txVia(ctx context.Context, n *node, alive func() error, from string, args ...string) (*txResult, error) {
 	args = append([]string{"tx"}, args...)
-	args = append(args, "--from", from, "--gas", "auto", "--gas-adjustment", "1.5", "--gas-prices", c.gasPrices(),
+	args = append(args, "--from", from, "--gas", "auto", "--gas-adjustment", "3", "--gas-prices", c.gasPrices(),
 		"--yes", "--output", "json", "--node", n.rpcURL(), "--home", c.home())
 	out, err := run(ctx, c.meshd, args...)
 	if err != nil {

@@ -101,8 +101,14 @@ func (t *torture) killNode(ctx context.Context, k *kill) (string, error) {
 	}
 	var height int64
 	k.phase, height = log.seen.phase()
-	if k.when == inStart && height == 0 {
-		k.phase = starting
+	// A log that has not told of a block since the aim was taken.
+	if height == 0 {
+		if k.when == inStart {
+			k.phase = starting
+		}
+		if height, err = k.chain.witness().height(ctx); err != nil {
+			return "", err
+		}
 	}
 	if _, err := t.pause(ctx, killPause); err != nil {
 		return "", err
