@@ -95,9 +95,12 @@ func (k *Keeper) resolveBatch(ctx sdk.Context, key batchKey, result types.BatchR
 			return err
 		}
 	}
-	if result.Refused != "" || len(rejected) > 0 {
+	switch {
+	case result.Outcome == outcomeUndecided:
+		// It says nothing about the channel that is open now.
+	case result.Refused != "" || len(rejected) > 0:
 		outbox.BackOff(ctx.BlockHeight())
-	} else {
+	default:
 		outbox.Failures, outbox.RetryHeight = 0, 0
 	}
 	if batch.Snapshot {
@@ -223,13 +226,10 @@ func (k *Keeper) resolveEntry(
 
 // resolveSent ends the operations of a position that are in flight.
 func (k *Keeper) resolveSent(ctx sdk.Context, r resolution, key positionKey, pool *types.Pool) error {
-	position, err := k.Positions.Get(ctx, key)
-	if err != nil {
+	position, _, err := k.loadPosition(ctx, key)
+	if err != nil || !position.Sent() {
+		// Nothing is left of them, maybe not even the position: the collateral behind them is gone.
 		return err
-	}
-	if !position.Sent() {
-		// Nothing is left of them: the collateral behind them is gone.
-		return nil
 	}
 	stake, unstake := position.SentStake, position.SentUnstake
 	position.SentStake, position.SentUnstake = nil, nil
@@ -247,8 +247,12 @@ func (k *Keeper) detectDrift(ctx sdk.Context, consumerID uint64, outbox *types.O
 		return err
 	}
 	if outbox.Synced.Equal(reported) {
-		outbox.Resyncs = 0
-		return nil
+		if outbox.Resyncs == 0 {
+			return nil
+		}
+		params, err := k.Params.Get(ctx)
+		outbox.Agreed(ctx.BlockHeight(), params.ResyncInterval)
+		return err
 	}
 	telemetry.IncrCounter(1, types.ModuleName, "drift")
 	if err := emit(ctx, &types.EventDriftDetected{ConsumerID: consumerID, Expected: outbox.Synced.String(), Reported: reported.String()}); err != nil {

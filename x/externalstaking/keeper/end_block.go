@@ -29,7 +29,7 @@ func (k *Keeper) EndBlock(ctx sdk.Context) {
 			return err
 		}},
 		{"retire", func(ctx sdk.Context) error { return k.retire(ctx, forced) }},
-		{"batches", func(ctx sdk.Context) error { return k.resolveKept(ctx, params) }},
+		{"batches", func(ctx sdk.Context) error { return k.resolveKept(ctx, int(params.MaxForcedPerBlock)) }},
 		{"outcomes", func(ctx sdk.Context) error { return k.bookOutcomes(ctx, int(params.MaxReleasesPerBlock)) }},
 		{"resolve", func(ctx sdk.Context) error { return k.resolveEnded(ctx, budget) }},
 		{"send", func(ctx sdk.Context) error { return k.sendPackets(ctx, params) }},

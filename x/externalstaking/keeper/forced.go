@@ -88,9 +88,10 @@ func (k *Keeper) tryForce(ctx sdk.Context, key positionKey) (pieces int, err err
 	return pieces, k.postponeForce(ctx, key)
 }
 
+// postponeForce has the position looked at again later; it may have gone with the end of another of its user's.
 func (k *Keeper) postponeForce(ctx sdk.Context, key positionKey) error {
-	position, err := k.Positions.Get(ctx, key)
-	if err != nil {
+	position, isNew, err := k.loadPosition(ctx, key)
+	if err != nil || isNew {
 		return err
 	}
 	if err := k.forceAt(ctx, key, &position, ctx.BlockTime().Add(forceRetry)); err != nil {
@@ -101,8 +102,12 @@ func (k *Keeper) postponeForce(ctx sdk.Context, key positionKey) error {
 
 // force ends what is too old of a position's operations, or on a retired consumer all of its stake, in the direction that
 // is safe for the consumer: what was sent counts as accepted, what was not sent rolls back, and what leaves becomes an
-// unbonding entry without a batch, which a slash reaches whatever its height. A batch in flight ends later without them.
+// unbonding entry without a batch, which a slash reaches whatever its height. A batch in flight ends later without them. An
+// answer that was kept counts, and is booked first.
 func (k *Keeper) force(ctx sdk.Context, key positionKey) error {
+	if err := k.bookOutcome(ctx, key); err != nil {
+		return err
+	}
 	position, isNew, err := k.loadPosition(ctx, key)
 	if err != nil || isNew {
 		// The settle has left nothing of it.

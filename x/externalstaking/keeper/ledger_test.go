@@ -76,6 +76,7 @@ type ledger struct {
 	liens vaultkeeper.Handle
 	k     *keeper.Keeper
 	ibc   *fakeIBC
+	store storetypes.StoreKey
 	msgs  types.MsgServer
 	query types.QueryServer
 }
@@ -93,10 +94,11 @@ func newLedger(t tester) *ledger {
 		stakingtypes.NotBondedPoolName: {authtypes.Burner, authtypes.Staking},
 	}, address.NewBech32Codec("cosmos"), "cosmos", authority)
 	l := &ledger{
-		t:    t,
-		ctx:  testutil.DefaultContextWithKeys(keys, nil, nil).WithBlockTime(time.Unix(1_700_000_000, 0).UTC()).WithBlockHeight(10),
-		bank: bankkeeper.NewBaseKeeper(enc.Codec, service(banktypes.StoreKey), accounts, nil, authority, log.NewNopLogger()),
-		ibc:  &fakeIBC{key: keys["ibc"], status: exported.Active, channel: channeltypes.OPEN, latest: 5},
+		t:     t,
+		ctx:   testutil.DefaultContextWithKeys(keys, nil, nil).WithBlockTime(time.Unix(1_700_000_000, 0).UTC()).WithBlockHeight(10),
+		bank:  bankkeeper.NewBaseKeeper(enc.Codec, service(banktypes.StoreKey), accounts, nil, authority, log.NewNopLogger()),
+		ibc:   &fakeIBC{key: keys["ibc"], status: exported.Active, channel: channeltypes.OPEN, latest: 5},
+		store: keys[types.StoreKey],
 	}
 	stakingKeeper := stakingkeeper.NewKeeper(enc.Codec, service(stakingtypes.StoreKey), accounts, l.bank, authority,
 		address.NewBech32Codec("cosmosvaloper"), address.NewBech32Codec("cosmosvalcons"))
@@ -114,6 +116,8 @@ func newLedger(t tester) *ledger {
 	require.NoError(t, stakingKeeper.SetParams(l.ctx, params))
 	require.NoError(t, l.vault.InitGenesis(l.ctx, *vaulttypes.DefaultGenesis()))
 	require.NoError(t, l.k.Params.Set(l.ctx, types.DefaultParams()))
+	// Tests choose the ids of their consumers, below this.
+	require.NoError(t, l.k.NextConsumerID.Set(l.ctx, 1_000))
 	for _, user := range []sdk.AccAddress{ann, ben, eve} {
 		l.deposit(user, 1_000_000)
 	}
@@ -151,7 +155,15 @@ func (l *ledger) report(consumer uint64, status control.ValidatorStatus, validat
 	}
 	bz, err := control.EncodeValidatorSync(sync)
 	require.NoError(l.t, err)
-	require.NoError(l.t, l.k.ReceivePacket(l.ctx, types.Port(consumer), channelOf(consumer), bz))
+	require.NoError(l.t, l.k.ReceivePacket(l.ctx, types.Port(consumer), l.bound(consumer).ChannelID, bz))
+}
+
+// bound is a consumer as stored.
+func (l *ledger) bound(id uint64) types.Consumer {
+	l.t.Helper()
+	consumer, err := l.k.GetConsumer(l.ctx, id)
+	require.NoError(l.t, err)
+	return consumer
 }
 
 func (l *ledger) fund(to sdk.AccAddress, coin sdk.Coin) {
@@ -245,7 +257,7 @@ func (l *ledger) ackBytes(bz []byte) sdk.Events {
 	p := l.packets(1)[0]
 	l.ibc.remove(l.ctx, 1, p.sequence)
 	ctx := l.ctx.WithEventManager(sdk.NewEventManager())
-	l.k.AcknowledgePacket(ctx, channelOf(1), p.sequence, bz)
+	l.k.AcknowledgePacket(ctx, p.channel, p.sequence, bz)
 	l.holds()
 	return ctx.EventManager().Events()
 }
@@ -283,7 +295,7 @@ func (l *ledger) acceptAll(consumer uint64, rejected ...string) sdk.Events {
 	for _, p := range l.packets(consumer) {
 		ack := l.acceptOn(consumer, p, rejected...)
 		l.ibc.remove(l.ctx, consumer, p.sequence)
-		l.k.AcknowledgePacket(ctx, channelOf(consumer), p.sequence, ack.Acknowledgement())
+		l.k.AcknowledgePacket(ctx, p.channel, p.sequence, ack.Acknowledgement())
 	}
 	l.holds()
 	return ctx.EventManager().Events()
@@ -382,20 +394,28 @@ type fakeIBC struct {
 	latest uint64
 	// transferChannels makes every channel of the transfer port an open, unordered one.
 	transferChannels bool
+	// version is what was agreed for the channel that is being opened.
+	version string
 }
 
 type sentPacket struct {
+	channel  string
 	sequence uint64
 	timeout  uint64
 	data     []byte
 	sync     control.StakeSync
 }
 
+// packetKey is that of a packet of any channel of a port: sequences go on over channels.
 func packetKey(port string, sequence uint64) []byte {
 	return binary.BigEndian.AppendUint64([]byte("packet/"+port+"/"), sequence)
 }
 
-func (f *fakeIBC) SendPacket(ctx sdk.Context, _ *capabilitytypes.Capability, port, _ string, height clienttypes.Height, timeout uint64, data []byte) (uint64, error) {
+func channelOfKey(port string, sequence uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte("channel/"+port+"/"), sequence)
+}
+
+func (f *fakeIBC) SendPacket(ctx sdk.Context, _ *capabilitytypes.Capability, port, channel string, height clienttypes.Height, timeout uint64, data []byte) (uint64, error) {
 	if f.channel != channeltypes.OPEN || !height.IsZero() || timeout == 0 {
 		return 0, channeltypes.ErrInvalidPacket
 	}
@@ -404,6 +424,7 @@ func (f *fakeIBC) SendPacket(ctx sdk.Context, _ *capabilitytypes.Capability, por
 		sequence = binary.BigEndian.Uint64(bz) + 1
 	}
 	s.Set([]byte(port), binary.BigEndian.AppendUint64(nil, sequence))
+	s.Set(channelOfKey(port, sequence), []byte(channel))
 	s.Set(packetKey(port, sequence), binary.BigEndian.AppendUint64(data[:len(data):len(data)], timeout))
 	return sequence, nil
 }
@@ -419,8 +440,10 @@ func (f *fakeIBC) packets(ctx sdk.Context, consumer uint64) []sentPacket {
 		if err != nil {
 			panic(err)
 		}
+		sequence := binary.BigEndian.Uint64(it.Key()[len(prefix):])
 		sent = append(sent, sentPacket{
-			sequence: binary.BigEndian.Uint64(it.Key()[len(prefix):]), timeout: binary.BigEndian.Uint64(it.Value()[n:]), data: it.Value()[:n], sync: sync,
+			channel:  string(ctx.KVStore(f.key).Get(channelOfKey(types.Port(consumer), sequence))),
+			sequence: sequence, timeout: binary.BigEndian.Uint64(it.Value()[n:]), data: it.Value()[:n], sync: sync,
 		})
 	}
 	return sent
@@ -435,11 +458,13 @@ func (f *fakeIBC) ChanCloseInit(sdk.Context, string, string, *capabilitytypes.Ca
 	return nil
 }
 
-func (f *fakeIBC) GetAllPacketCommitmentsAtChannel(ctx sdk.Context, port, _ string) []channeltypes.PacketState {
+func (f *fakeIBC) GetAllPacketCommitmentsAtChannel(ctx sdk.Context, port, channel string) []channeltypes.PacketState {
 	var states []channeltypes.PacketState
 	id, _ := control.ParsePortID(types.ModuleName, port)
 	for _, p := range f.packets(ctx, id) {
-		states = append(states, channeltypes.PacketState{Sequence: p.sequence})
+		if p.channel == channel {
+			states = append(states, channeltypes.PacketState{Sequence: p.sequence})
+		}
 	}
 	return states
 }
@@ -448,7 +473,7 @@ func (f *fakeIBC) GetChannel(_ sdk.Context, port, _ string) (channeltypes.Channe
 	if f.transferChannels && port == "transfer" {
 		return channeltypes.Channel{State: channeltypes.OPEN, Ordering: channeltypes.UNORDERED, ConnectionHops: []string{"connection-0"}}, true
 	}
-	return channeltypes.Channel{State: f.channel, Ordering: channeltypes.ORDERED, ConnectionHops: []string{"connection-0"}}, true
+	return channeltypes.Channel{State: f.channel, Ordering: channeltypes.ORDERED, ConnectionHops: []string{"connection-0"}, Version: f.version}, true
 }
 
 func (f *fakeIBC) GetClientState(sdk.Context, string) (exported.ClientState, bool) {

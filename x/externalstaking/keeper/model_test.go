@@ -8,8 +8,6 @@ import (
 	"cosmossdk.io/collections"
 	"cosmossdk.io/math"
 	sdk "github.com/cosmos/cosmos-sdk/types"
-	clienttypes "github.com/cosmos/ibc-go/v8/modules/core/02-client/types"
-	channeltypes "github.com/cosmos/ibc-go/v8/modules/core/04-channel/types"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -29,7 +27,16 @@ type model struct {
 	rt *rapid.T
 	// counted is what the consumer counts; acks are its answers under way, in the order of the packets.
 	counted map[string]math.Int
-	acks    []channeltypes.Acknowledgement
+	acks    []modelAck
+	// staged are the chunks of a snapshot short of the last one, chunk the number of the next.
+	staged map[string]math.Int
+	chunk  uint32
+	// processed is the last batch that counts, channels the number of control channels there were.
+	processed uint64
+	channels  int
+	status    map[string]control.ValidatorStatus
+	// unreceived are packets of closed channels that may still time out.
+	unreceived []sentPacket
 	// ended validators count for nothing; tombstoned is for ever.
 	ended, tombstoned map[string]bool
 	everEnded         map[string]bool
@@ -37,6 +44,12 @@ type model struct {
 	forced map[string]math.Int
 	// entries are the unbonding entries made, with the earliest time they may be released.
 	entries []modelEntry
+}
+
+// modelAck is an answer under way; one that lies about the total has the provider send a snapshot.
+type modelAck struct {
+	bytes []byte
+	lies  bool
 }
 
 type modelEntry struct {
@@ -47,19 +60,23 @@ type modelEntry struct {
 
 func newModel(rt *rapid.T) *model {
 	m := &model{
-		ledger: newLedger(rt), rt: rt, counted: map[string]math.Int{},
+		ledger: newLedger(rt), rt: rt, counted: map[string]math.Int{}, channels: 1, status: map[string]control.ValidatorStatus{},
 		forced: map[string]math.Int{}, ended: map[string]bool{}, tombstoned: map[string]bool{}, everEnded: map[string]bool{},
 	}
 	params := types.DefaultParams()
 	params.MaxEntriesPerPacket, params.MaxOpsPerPacket, params.MaxPacketsPerBlock = 2, 3, 2
-	params.MaxEntriesPerPosition, params.MaxReleasesPerBlock = 3, 2
+	params.MaxEntriesPerPosition, params.MaxReleasesPerBlock, params.MaxForcedPerBlock, params.ResyncInterval = 3, 2, 2, 3
 	require.NoError(rt, m.k.Params.Set(m.ctx, params))
 	m.addConsumer(1)
 	m.report(1, control.StatusActive, modelValidators...)
 	for _, v := range modelValidators {
-		m.counted[v], m.forced[v] = math.ZeroInt(), math.ZeroInt()
+		m.counted[v], m.forced[v], m.status[v] = math.ZeroInt(), math.ZeroInt(), control.StatusActive
 	}
 	return m
+}
+
+func (m *model) positionKey(user sdk.AccAddress, validator string) collections.Triple[sdk.AccAddress, uint64, string] {
+	return collections.Join3(user, uint64(1), validator)
 }
 
 func (m *model) user() sdk.AccAddress { return rapid.SampledFrom(modelUsers).Draw(m.rt, "user") }
@@ -106,6 +123,8 @@ func (m *model) Unstake(_ *rapid.T) {
 	}
 	possible := p.Bonded.Sub(p.PendingUnstake).Int64()
 	amount := rapid.OneOf(rapid.Just(possible), rapid.Int64Range(1, possible)).Draw(m.rt, "amount")
+	made := len(m.entries)
+	defer m.leftAtOnce(made)
 	m.record(func(ctx sdk.Context) {
 		cached, write := ctx.CacheContext()
 		if _, err := m.k.Unstake(cached, user, 1, validator, sdk.NewInt64Coin(stakeDenom, amount)); err == nil {
@@ -120,58 +139,19 @@ func (m *model) Unstake(_ *rapid.T) {
 func (m *model) EndBlock(_ *rapid.T) {
 	made := len(m.entries)
 	m.record(func(ctx sdk.Context) { m.k.EndBlock(ctx) })
+	m.leftAtOnce(made)
+	m.pass(5 * time.Second)
+}
+
+// leftAtOnce notes entries that were made without an answer to a packet.
+func (m *model) leftAtOnce(made int) {
 	for _, e := range m.entries[made:] {
 		m.forced[e.validator] = m.forced[e.validator].Add(e.amount)
 	}
-	m.pass(5 * time.Second)
 }
 
 func (m *model) Pass(_ *rapid.T) {
 	m.pass(time.Duration(rapid.IntRange(1, 12).Draw(m.rt, "days")) * 24 * time.Hour)
-}
-
-// Receive has the consumer process the next packet: it may reject increases, or refuse all of it.
-func (m *model) Receive(_ *rapid.T) {
-	packets := m.packets(1)
-	if len(packets) == len(m.acks) {
-		return
-	}
-	packet := packets[len(m.acks)].sync
-	if rapid.IntRange(0, 5).Draw(m.rt, "refuse") == 0 {
-		m.acks = append(m.acks, refusal)
-		return
-	}
-	res := control.StakeSyncAck{Height: clienttypes.NewHeight(1, 5), Total: math.ZeroInt()}
-	for _, e := range packet.Entries {
-		if e.Stake.GT(m.counted[e.Validator]) && rapid.IntRange(0, 3).Draw(m.rt, "reject") == 0 {
-			res.Rejected = append(res.Rejected, control.Rejection{Validator: e.Validator, Reason: control.RejectUnknownValidator})
-			continue
-		}
-		m.counted[e.Validator] = e.Stake
-	}
-	for _, v := range modelValidators {
-		res.Total = res.Total.Add(m.counted[v])
-	}
-	ack, err := control.StakeSyncResult(res)
-	require.NoError(m.rt, err)
-	m.acks = append(m.acks, ack)
-}
-
-func (m *model) Ack(_ *rapid.T) {
-	if len(m.acks) == 0 {
-		return
-	}
-	bz := m.acks[0].Acknowledgement()
-	m.acks = m.acks[1:]
-	p := m.packets(1)[0]
-	m.ibc.remove(m.ctx, 1, p.sequence)
-	m.record(func(ctx sdk.Context) {
-		m.k.AcknowledgePacket(ctx, controlChannel, p.sequence, bz)
-		for _, e := range ctx.EventManager().Events() {
-			require.NotContains(m.rt, e.Type, "EventDriftDetected")
-			require.NotContains(m.rt, e.Type, "EventEntrySkipped")
-		}
-	})
 }
 
 func (m *model) Report(_ *rapid.T) {
@@ -183,7 +163,19 @@ func (m *model) Report(_ *rapid.T) {
 	if status == control.StatusTombstoned && rapid.IntRange(0, 3).Draw(m.rt, "tombstone") != 0 {
 		return
 	}
+	if m.bound(1).Status != types.ConsumerOpen {
+		return
+	}
 	m.report(1, status, v)
+	m.setStatus(v, status)
+}
+
+// setStatus notes what the provider was told of a validator; of a tombstoned one nothing else counts.
+func (m *model) setStatus(v string, status control.ValidatorStatus) {
+	if m.tombstoned[v] {
+		return
+	}
+	m.status[v] = status
 	m.tombstoned[v] = m.tombstoned[v] || status == control.StatusTombstoned
 	m.ended[v] = m.tombstoned[v] || status == control.StatusRemoved
 	m.everEnded[v] = m.everEnded[v] || m.ended[v]
@@ -225,7 +217,7 @@ func (m *model) Check(_ *rapid.T) {
 		}
 		backed := m.pool(v).Bonded.Add(m.forced[v])
 		for _, user := range modelUsers {
-			p, err := m.k.Positions.Get(m.ctx, collections.Join3(user, uint64(1), v))
+			p, err := m.k.Positions.Get(m.ctx, m.positionKey(user, v))
 			if err == nil {
 				backed = backed.Add(p.SentStake.Value())
 			}
@@ -233,36 +225,6 @@ func (m *model) Check(_ *rapid.T) {
 		// What left by an accepted unstake was counted out before its ack came back.
 		require.True(m.rt, m.counted[v].LTE(backed), "validator %s counts %s, backed are %s", v, m.counted[v], backed)
 	}
-}
-
-// settleDown lets everything in flight arrive, with nothing refused, until nothing is left to say.
-func (m *model) settleDown() {
-	for range 400 {
-		m.EndBlock(m.rt)
-		for len(m.packets(1)) > 0 {
-			if len(m.acks) == 0 {
-				for _, e := range m.packets(1)[0].sync.Entries {
-					m.counted[e.Validator] = e.Stake
-				}
-				total := math.ZeroInt()
-				for _, v := range modelValidators {
-					total = total.Add(m.counted[v])
-				}
-				ack, err := control.StakeSyncResult(control.StakeSyncAck{Total: total, Height: clienttypes.NewHeight(1, 5)})
-				require.NoError(m.rt, err)
-				m.acks = append(m.acks, ack)
-			}
-			m.Ack(m.rt)
-		}
-		it, err := m.k.Dirty.Iterate(m.ctx, nil)
-		require.NoError(m.rt, err)
-		idle := !it.Valid()
-		require.NoError(m.rt, it.Close())
-		if idle {
-			return
-		}
-	}
-	m.rt.Fatalf("the outbox never empties")
 }
 
 // leave has everybody take everything back.
@@ -279,6 +241,7 @@ func (m *model) leave() {
 	for range 60 {
 		m.EndBlock(m.rt)
 	}
+	m.settleDown()
 	for _, user := range modelUsers {
 		_, err := m.withdrawRewards(user, "")
 		require.NoError(m.rt, err)
@@ -288,6 +251,14 @@ func (m *model) leave() {
 	require.NoError(m.rt, err)
 	require.False(m.rt, it.Valid(), "a position is left")
 	require.NoError(m.rt, it.Close())
+	if !m.bound(1).Retired {
+		return
+	}
+	for range 10 {
+		m.EndBlock(m.rt)
+	}
+	require.True(m.rt, m.cleared(1))
+	require.Zero(m.rt, m.balance(types.RewardReceiver(1), m.voucher()))
 }
 
 func TestLedgerAgainstTheModel(t *testing.T) {
@@ -296,12 +267,16 @@ func TestLedgerAgainstTheModel(t *testing.T) {
 		rt.Repeat(map[string]func(*rapid.T){
 			"": m.Check, "stake": m.Stake, "stake more": m.Stake, "unstake": m.Unstake, "end block": m.EndBlock, "end another block": m.EndBlock,
 			"pass": m.Pass, "receive": m.Receive, "receive more": m.Receive, "ack": m.Ack, "ack more": m.Ack,
-			"report": m.Report, "reward": m.Reward, "withdraw rewards": m.WithdrawRewards,
+			"report": m.Report, "reward": m.Reward, "withdraw rewards": m.WithdrawRewards, "cancel": m.Cancel, "pause": m.Pause,
+			"close": m.Close, "open": m.Open, "late timeout": m.LateTimeout, "ask for a reset": m.AskForReset, "retire": m.Retire, "restart": m.Restart,
 		})
 		m.settleDown()
 		for _, v := range modelValidators {
 			want := m.pool(v).Bonded
-			if m.ended[v] {
+			if m.bound(1).Status == types.ConsumerClosed {
+				continue // it is retired
+			}
+			if m.ended[v] || m.bound(1).Retired {
 				want = math.ZeroInt()
 			}
 			require.Equal(rt, want.String(), m.counted[v].String(), "both ends agree when nothing is in flight")

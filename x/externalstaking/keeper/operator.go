@@ -4,6 +4,7 @@ import (
 	errorsmod "cosmossdk.io/errors"
 	"github.com/cosmos/cosmos-sdk/telemetry"
 	sdk "github.com/cosmos/cosmos-sdk/types"
+	channeltypes "github.com/cosmos/ibc-go/v8/modules/core/04-channel/types"
 	host "github.com/cosmos/ibc-go/v8/modules/core/24-host"
 
 	"github.com/mesh-security/mesh/x/externalstaking/types"
@@ -31,16 +32,19 @@ func (k *Keeper) EndorseConsumer(ctx sdk.Context, id uint64, endorsed bool) erro
 }
 
 // CloseControlChannel closes this chain's end of a consumer's control channel and returns its id. A channel can be opened
-// again only when both ends are closed, and that must not depend on what relayers remember.
+// again only when both ends are closed, and that must not depend on what relayers remember. What counts is core IBC's state:
+// a retired consumer is left without closing the channel while its light client is not active. Core IBC closes none before
+// that is.
 func (k *Keeper) CloseControlChannel(ctx sdk.Context, id uint64) (string, error) {
 	consumer, err := k.GetConsumer(ctx, id)
 	if err != nil {
 		return "", err
 	}
-	if consumer.Status != types.ConsumerOpen {
-		return "", errorsmod.Wrapf(types.ErrChannelNotUsable, "consumer %d is %s; only an open control channel can be closed", id, consumer.Status)
-	}
 	port := types.Port(id)
+	channel, found := k.channelKeeper.GetChannel(ctx, port, consumer.ChannelID)
+	if !found || channel.State != channeltypes.OPEN {
+		return "", errorsmod.Wrapf(types.ErrChannelNotUsable, "control channel %q of consumer %d is %s; only an open one can be closed", consumer.ChannelID, id, channel.State)
+	}
 	capability, found := k.scopedKeeper.GetCapability(ctx, host.ChannelCapabilityPath(port, consumer.ChannelID))
 	if !found {
 		return "", types.ErrChannelNotUsable.Wrapf("no capability for channel %s", consumer.ChannelID)

@@ -30,9 +30,12 @@ const (
 	// maxAmountDigits of an amount below 2^128.
 	maxAmountDigits = 39
 
+	// maxScanPerChunk bounds how many validators are looked at for one chunk of a snapshot, which writes each.
+	maxScanPerChunk = 200
+
 	// Gas of one packet: its own meter, so that a consumer can never use more than this of a block's time.
 	packetGas    = 2_000_000
-	scanGas      = 10_000
+	scanGas      = 20_000
 	entryGas     = 50_000
 	operationGas = 50_000
 )

@@ -22,9 +22,16 @@ func (k *Keeper) loadPosition(ctx context.Context, key positionKey) (position ty
 // savePosition writes a position that was live until now. Once nothing but rewards is left of it, it is counted out of
 // the live ones of its pool, and without rewards it is deleted. The caller saves the pool.
 func (k *Keeper) savePosition(ctx context.Context, key positionKey, position types.Position, pool *types.Pool) error {
-	if !position.Queued() && !position.Sent() {
-		if err := k.unforce(ctx, key, &position); err != nil {
+	if position.ForcedAt != nil && !position.Queued() && !position.Sent() {
+		// On a retired consumer stake itself may be on the queue.
+		retired, err := k.Retirements.Has(ctx, key.K2())
+		if err != nil {
 			return err
+		}
+		if !retired || position.Bonded.IsZero() {
+			if err := k.unforce(ctx, key, &position); err != nil {
+				return err
+			}
 		}
 	}
 	live, err := k.isLive(ctx, key, position)

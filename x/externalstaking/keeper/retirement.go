@@ -7,6 +7,7 @@ import (
 	"cosmossdk.io/math"
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
+	"github.com/mesh-security/mesh/internal/isolate"
 	"github.com/mesh-security/mesh/x/externalstaking/types"
 )
 
@@ -33,21 +34,29 @@ func (k *Keeper) retire(ctx sdk.Context, budget int) error {
 		if budget <= 0 {
 			break
 		}
-		retirement, err := k.Retirements.Get(ctx, id)
-		if err != nil {
+		spent := 0
+		err := isolate.Try(ctx, func(ctx sdk.Context) (err error) {
+			spent, err = k.retireNext(ctx, id, budget)
 			return err
-		}
-		step := k.leave
-		if retirement.Unbonding {
-			step = k.clear
-		}
-		spent, err := step(ctx, id, retirement, budget)
+		})
 		if err != nil {
-			return err
+			k.Logger(ctx).Error("retirement", "consumer", id, "error", err)
 		}
 		budget -= max(spent, 1)
 	}
 	return nil
+}
+
+// retireNext leaves one retired consumer a bit further and returns how many positions or records that were.
+func (k *Keeper) retireNext(ctx sdk.Context, id uint64, budget int) (int, error) {
+	retirement, err := k.Retirements.Get(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	if retirement.Unbonding {
+		return k.clear(ctx, id, budget)
+	}
+	return k.leave(ctx, id, retirement, budget)
 }
 
 // leave makes the stake of further positions unbond, about budget pieces of it, and returns how many pieces that were.
@@ -107,22 +116,21 @@ func (k *Keeper) lookAtRetirement(ctx context.Context, id uint64) error {
 }
 
 // clear deletes what is left of a consumer without positions, at most budget records at a time, and returns how many. Its
-// registration stays: ids and ports are never used again.
-func (k *Keeper) clear(ctx sdk.Context, id uint64, _ types.Retirement, budget int) (int, error) {
-	left, err := k.consumerStakers(ctx, id, types.Retirement{}, 1)
+// registration stays: ids and ports are never used again. While there are positions the consumer is not looked at: the last
+// one that goes has it looked at again.
+func (k *Keeper) clear(ctx sdk.Context, id uint64, budget int) (int, error) {
+	stakers, err := k.consumerStakers(ctx, id, types.Retirement{}, 1)
 	if err != nil {
 		return 0, err
 	}
-	if len(left) == 0 {
-		left, err := k.leaveChannel(ctx, id)
-		if err != nil {
-			return 0, err
-		}
-		if left {
-			return k.clearRecords(ctx, id, budget)
-		}
+	if len(stakers) > 0 {
+		return 0, k.Retiring.Remove(ctx, id)
 	}
-	return 0, k.Retiring.Remove(ctx, id)
+	left, err := k.leaveChannel(ctx, id)
+	if err != nil || !left {
+		return 0, err
+	}
+	return k.clearRecords(ctx, id, budget)
 }
 
 // leaveChannel is true once nothing more is to be told or heard on the control channel: all that counted was taken back, or
@@ -146,7 +154,7 @@ func (k *Keeper) leaveChannel(ctx sdk.Context, id uint64) (bool, error) {
 // clearRecords deletes up to budget records and returns how many. With the last one the retirement is over.
 func (k *Keeper) clearRecords(ctx sdk.Context, id uint64, budget int) (int, error) {
 	spent := 0
-	for _, part := range []func(sdk.Context, uint64, int) (int, error){k.clearBatches, k.clearValidators, k.clearApplied} {
+	for _, part := range []func(sdk.Context, uint64, int) (int, error){k.clearBatches, k.clearUnbonded, k.clearValidators, k.clearApplied} {
 		if spent >= budget {
 			return spent, nil
 		}
@@ -180,6 +188,11 @@ func (k *Keeper) clearRecords(ctx sdk.Context, id uint64, budget int) (int, erro
 		return spent, err
 	}
 	return spent, emit(ctx, &types.EventConsumerCleared{ConsumerID: id})
+}
+
+func (k *Keeper) clearUnbonded(ctx sdk.Context, id uint64, budget int) (int, error) {
+	left, err := k.forgetUnbondedBatches(ctx, collections.NewPrefixedTripleRange[uint64, string, uint64](id), budget)
+	return budget - left, err
 }
 
 func (k *Keeper) clearValidators(ctx sdk.Context, id uint64, budget int) (int, error) {

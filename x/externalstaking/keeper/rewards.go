@@ -39,6 +39,10 @@ func (k *Keeper) CreditRewards(ctx sdk.Context, consumer types.Consumer, sender 
 		}
 	}
 	totals.Unassigned = totals.Unassigned.Add(unassigned)
+	if consumer.Retired {
+		// There may be no next transfer.
+		k.passOnUnassigned(ctx, consumer.ID, &totals)
+	}
 	if err := k.RewardTotals.Set(ctx, collections.Join(consumer.ID, amount.Denom), totals); err != nil {
 		return err
 	}

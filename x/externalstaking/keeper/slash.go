@@ -166,6 +166,25 @@ func (k *Keeper) forgetDueBatches(ctx context.Context, consumerID uint64, valida
 	return nil
 }
 
+// forgetUnbondedBatches forgets batches in a range of validators without positions, whose entries are all gone, in the order
+// of their keys. It returns how much of the limit is left: 0 if there may be more.
+func (k *Keeper) forgetUnbondedBatches(ctx context.Context, of collections.Ranger[slashKey], limit int) (left int, err error) {
+	var gone []slashKey
+	err = k.UnbondedBatches.Walk(ctx, of, func(key slashKey, _ time.Time) (bool, error) {
+		gone = append(gone, key)
+		return len(gone) >= limit, nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	for _, key := range gone {
+		if err := k.UnbondedBatches.Remove(ctx, key); err != nil {
+			return 0, err
+		}
+	}
+	return limit - len(gone), nil
+}
+
 // recordSlash makes a slash take effect: the validator is tombstoned, its stake is unsettled, and the sweep starts. What it
 // costs each user is worked out when that user is settled.
 func (k *Keeper) recordSlash(ctx sdk.Context, consumerID uint64, validator string, slash types.Slash) error {

@@ -75,14 +75,14 @@ func (k *Keeper) nextChunk(ctx sdk.Context, params types.Params, consumer types.
 	return true, nil
 }
 
-// poolsAfter lists pools of a consumer in order, at most maxScanPerPacket; more is true if there are others.
+// poolsAfter lists pools of a consumer in order, at most maxScanPerChunk; more is true if there are others.
 func (k *Keeper) poolsAfter(ctx context.Context, consumerID uint64, after string) (keys []validatorKey, more bool, err error) {
 	from := new(collections.Range[validatorKey]).StartExclusive(collections.Join(consumerID, after))
 	err = k.Pools.Walk(ctx, from, func(key validatorKey, _ types.Pool) (bool, error) {
 		if key.K1() != consumerID {
 			return true, nil
 		}
-		more = len(keys) == maxScanPerPacket
+		more = len(keys) == maxScanPerChunk
 		if !more {
 			keys = append(keys, key)
 		}

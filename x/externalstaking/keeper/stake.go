@@ -233,11 +233,15 @@ func (k *Keeper) queueUnstake(ctx context.Context, consumer types.Consumer, key 
 		position.QueuedUnstake = position.QueuedUnstake.Merge(op)
 		return k.queuePosition(ctx, consumer, key, position, pool)
 	}
-	// It counts for nothing on the consumer any more, so there is nothing to wait for.
+	// It counts for nothing on the consumer any more, so there is nothing to wait for. The consumer is told all the same: on a
+	// retired one this may be the last stake with the validator.
 	if err := k.resolve(ctx, r, key, position, &pool, nil, &op); err != nil {
 		return err
 	}
-	return k.savePool(ctx, key.K2(), key.K3(), pool)
+	if err := k.savePool(ctx, key.K2(), key.K3(), pool); err != nil {
+		return err
+	}
+	return k.markDirty(ctx, key.K2(), key.K3(), pool)
 }
 
 // CancelStake takes back all of the user's stake on a consumer validator that was not sent yet and returns how much that

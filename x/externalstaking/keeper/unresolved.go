@@ -4,14 +4,20 @@ import (
 	"context"
 
 	"cosmossdk.io/collections"
+	storetypes "cosmossdk.io/store/types"
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"github.com/mesh-security/mesh/internal/isolate"
 	"github.com/mesh-security/mesh/x/externalstaking/types"
 )
 
-// resultRetry is after how many blocks it is tried again to book a batch whose booking failed.
-const resultRetry = 100
+const (
+	// resultRetry is after how many blocks it is tried again to book a batch whose booking failed.
+	resultRetry = 100
+	// bookGas bounds the work to book one operation or entry of a batch, far above what any needs. The batch counts, not the
+	// params: those may have been lowered since it was sent.
+	bookGas = 1_000_000
+)
 
 // keepResult keeps how a batch has ended, because it cannot be booked now; EndBlock tries again.
 func (k *Keeper) keepResult(ctx sdk.Context, key batchKey, result types.BatchResult, cause error) {
@@ -41,9 +47,9 @@ func (k *Keeper) setResult(ctx context.Context, key batchKey, batch types.Batch,
 	return k.Batches.Set(ctx, key, batch)
 }
 
-// resolveKept books the batches whose turn it is, about budget operations of them: at least one batch.
-func (k *Keeper) resolveKept(ctx sdk.Context, params types.Params) error {
-	for budget := int(params.MaxForcedPerBlock); budget > 0; {
+// resolveKept books the batches whose turn it is, about budget operations and entries of them: at least one batch.
+func (k *Keeper) resolveKept(ctx sdk.Context, budget int) error {
+	for budget > 0 {
 		key, found, err := k.nextUnresolved(ctx)
 		if err != nil || !found {
 			return err
@@ -52,21 +58,21 @@ func (k *Keeper) resolveKept(ctx sdk.Context, params types.Params) error {
 		if err != nil {
 			return err
 		}
-		operations := 0
-		err = isolate.WithGas(ctx, packetGasLimit(params), func(ctx sdk.Context) error {
-			users, err := k.sentUsers(ctx, key)
-			if err != nil {
-				return err
-			}
-			for _, of := range users {
-				operations += len(of)
-			}
+		users, err := k.sentUsers(ctx, key)
+		if err != nil {
+			return err
+		}
+		pieces := len(batch.Entries)
+		for _, of := range users {
+			pieces += len(of)
+		}
+		err = isolate.WithGas(ctx, packetGas+storetypes.Gas(pieces)*bookGas, func(ctx sdk.Context) error {
 			return k.resolveBatch(ctx, key, *batch.Result)
 		})
 		if err != nil {
 			k.keepResult(ctx, key, *batch.Result, err)
 		}
-		budget -= max(operations, len(batch.Entries), 1)
+		budget -= max(pieces, 1)
 	}
 	return nil
 }

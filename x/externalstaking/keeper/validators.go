@@ -17,8 +17,13 @@ import (
 	"github.com/mesh-security/mesh/x/externalstaking/types"
 )
 
-// evictionLookahead bounds how many candidates are looked at to make room for one validator.
-const evictionLookahead = 20
+const (
+	// evictionLookahead bounds how many candidates are looked at to make room for one validator.
+	evictionLookahead = 20
+	// evictionForgets bounds how many records of a candidate's former unstakes are forgotten at once; with more it makes room
+	// at a later attempt.
+	evictionForgets = 100
+)
 
 // receiveValidatorSync applies a validator report: the raised unbonding period, each validator, what was applied on
 // the consumer, and after the last chunk of a full report the removal of every validator it did not name. At last come
@@ -146,9 +151,10 @@ func (k *Keeper) syncState(ctx context.Context, consumerID uint64) (types.SyncSt
 	return k.Syncs.Get(ctx, consumerID)
 }
 
-// raiseUnbondingPeriod follows the consumer's own unbonding period upwards, for entries made from now on.
+// raiseUnbondingPeriod follows the consumer's own unbonding period upwards, for entries made from now on. A retired consumer
+// has no say any more in when its stakers are free.
 func (k *Keeper) raiseUnbondingPeriod(ctx sdk.Context, consumer types.Consumer, period time.Duration) error {
-	if period <= consumer.UnbondingPeriod {
+	if period <= consumer.UnbondingPeriod || consumer.Retired {
 		return nil
 	}
 	if err := types.ValidateUnbondingPeriod(period); err != nil {
@@ -334,11 +340,15 @@ func (k *Keeper) evict(ctx sdk.Context, consumerID uint64, v types.Validator) (b
 	if err != nil || dirty || !pool.Empty() {
 		return false, err
 	}
+	left, err := k.forgetUnbondedBatches(ctx, collections.NewSuperPrefixedTripleRange[uint64, string, uint64](consumerID, v.Address), evictionForgets)
+	if err != nil || left == 0 {
+		return false, err
+	}
 	return true, k.forgetValidator(ctx, consumerID, v)
 }
 
-// forgetValidator deletes a validator without positions and everything known about it. What is held over for it is passed
-// on.
+// forgetValidator deletes a validator without positions and everything known about it; its unbonded batches were forgotten
+// before. What is held over for it is passed on.
 func (k *Keeper) forgetValidator(ctx sdk.Context, consumerID uint64, v types.Validator) error {
 	key := collections.Join(consumerID, v.Address)
 	if err := k.unassignHeldOver(ctx, key); err != nil {
@@ -352,12 +362,10 @@ func (k *Keeper) forgetValidator(ctx sdk.Context, consumerID uint64, v types.Val
 	if err := k.Evictable.Remove(ctx, collections.Join3(consumerID, v.ReportedAt, v.Address)); err != nil {
 		return err
 	}
-	// A slashed validator is tombstoned: it makes no room, so these are there only when the consumer is cleared.
+	// A slashed validator is tombstoned: it makes no room, so these are there only when the consumer is cleared. Each was
+	// proven by evidence of its own.
 	ofValidator := collections.NewSuperPrefixedTripleRange[uint64, string, uint64](consumerID, v.Address)
 	if err := k.Slashes.Clear(ctx, ofValidator); err != nil {
-		return err
-	}
-	if err := k.UnbondedBatches.Clear(ctx, ofValidator); err != nil {
 		return err
 	}
 	if err := k.Sweeps.Remove(ctx, key); err != nil {

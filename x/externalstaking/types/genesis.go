@@ -6,6 +6,7 @@ import (
 
 	errorsmod "cosmossdk.io/errors"
 	"cosmossdk.io/math"
+	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"github.com/mesh-security/mesh/x/control"
 )
@@ -89,8 +90,8 @@ func (c GenesisConsumer) validate(sums map[poolID]*poolSum) error {
 	if err := validateAmount(c.Outbox.Synced); err != nil {
 		return errorsmod.Wrap(err, "outbox.synced")
 	}
-	if c.Retirement != nil && !c.Consumer.Retired {
-		return errorsmod.Wrap(ErrInconsistent, "retirement: set although the consumer is not retired")
+	if err := c.validateRetirement(); err != nil {
+		return err
 	}
 	if c.Outbox.RetryHeight < 0 || c.Outbox.ResyncHeight < 0 {
 		return errorsmod.Wrap(ErrInconsistent, "outbox: retry_height and resync_height must not be negative")
@@ -152,8 +153,8 @@ func (c GenesisConsumer) validateBatches() (map[string]uint64, error) {
 		if b.ChannelID == "" || b.Sequence == 0 || packets[b.ChannelID][b.Sequence] {
 			return nil, errorsmod.Wrapf(ErrInconsistent, "batches[%d].sequence: packet %d of channel %q is missing or named twice", i, b.Sequence, b.ChannelID)
 		}
-		if b.Result != nil && b.Result.BatchID > c.Outbox.LastBatchID {
-			return nil, errorsmod.Wrapf(ErrInconsistent, "batches[%d].result.batch_id: %d, the last one is %d", i, b.Result.BatchID, c.Outbox.LastBatchID)
+		if err := b.Result.validate(c.Outbox.LastBatchID); err != nil {
+			return nil, errorsmod.Wrapf(err, "batches[%d].result", i)
 		}
 		if packets[b.ChannelID] == nil {
 			packets[b.ChannelID] = make(map[uint64]bool)
@@ -170,6 +171,35 @@ func (c GenesisConsumer) validateBatches() (map[string]uint64, error) {
 		}
 	}
 	return batchOf, nil
+}
+
+func (r *BatchResult) validate(lastBatchID uint64) error {
+	switch {
+	case r == nil:
+		return nil
+	case r.BatchID > lastBatchID:
+		return errorsmod.Wrapf(ErrInconsistent, "batch_id: %d, the last one is %d", r.BatchID, lastBatchID)
+	case r.RetryHeight < 0:
+		return errorsmod.Wrapf(ErrInconsistent, "retry_height: %d, must not be negative", r.RetryHeight)
+	case r.Ack != nil:
+		return errorsmod.Wrap(validateAmount(r.Ack.Total), "ack.total")
+	}
+	return nil
+}
+
+func (c GenesisConsumer) validateRetirement() error {
+	if c.Retirement == nil {
+		return nil
+	}
+	if !c.Consumer.Retired {
+		return errorsmod.Wrap(ErrInconsistent, "retirement: set although the consumer is not retired")
+	}
+	if user := c.Retirement.User; user != "" {
+		if _, err := sdk.AccAddressFromBech32(user); err != nil {
+			return errorsmod.Wrapf(ErrInconsistent, "retirement.user %q: %s", user, err)
+		}
+	}
+	return nil
 }
 
 func (c GenesisConsumer) validateApplied() error {

@@ -28,7 +28,7 @@ func (o *OutboxState) Adopt(height int64) {
 	if o.RetryHeight > height+maxBackOff {
 		o.RetryHeight = height
 	}
-	if o.ResyncHeight > height+MaxResyncInterval<<maxResyncDoublings {
+	if o.ResyncHeight > height+int64(MaxResyncInterval)<<min(o.Resyncs, maxResyncDoublings) {
 		o.ResyncHeight = height
 	}
 }
@@ -47,6 +47,11 @@ func (o *OutboxState) SnapshotArrived(height int64, interval uint32) {
 	o.Snapshot = nil
 	o.ResyncHeight = height + int64(interval)<<min(o.Resyncs, maxResyncDoublings)
 	o.Resyncs++
+}
+
+// Agreed ends a row of snapshots after which the totals differed: the next one need wait for no more than an interval (blocks).
+func (o *OutboxState) Agreed(height int64, interval uint32) {
+	o.Resyncs, o.ResyncHeight = 0, min(o.ResyncHeight, height+int64(interval))
 }
 
 // Reopened makes the outbox begin anew on another channel, with a snapshot.
