@@ -189,8 +189,9 @@ func (st *story) epoch(ctx context.Context, i int, before, want string) (int64, 
 	if err != nil {
 		return 0, err
 	}
-	for earlier := want; ; height-- {
-		if earlier, err = st.virtual(ctx, i, height-1); err != nil {
+	for ; ; height-- {
+		earlier, err := st.virtual(ctx, i, height-1)
+		if err != nil {
 			return 0, err
 		}
 		if earlier == want {

@@ -99,10 +99,12 @@ func (r *relayer) tx(ctx context.Context, args ...string) error {
 	}
 }
 
-// start relays packets and keeps both light clients fresh, until stopped.
+// start relays packets and keeps both light clients fresh, until stopped. Earlier blocks are not read: a part of a finished
+// handshake in them would be carried on, and its refusal takes the packets of the same transaction along. What was sent
+// before is found by the flush at the start, and what rly has given up by the next one.
 func (r *relayer) start() (err error) {
 	r.proc, err = startProcess("relayer", r.logFile, r.program, "start", pathName,
-		"--block-history", "50", "--time-threshold", (unbondingPeriod / 4).String(), "--home", r.home)
+		"--block-history", "0", "--flush-interval", "30s", "--time-threshold", (unbondingPeriod / 4).String(), "--home", r.home)
 	return err
 }
 

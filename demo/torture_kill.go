@@ -118,13 +118,22 @@ func (t *torture) killNode(ctx context.Context, k *kill) (string, error) {
 	return fmt.Sprintf("%s (%d), next block after %.1fs: %d", k.phase, height, k.took.Seconds(), after), err
 }
 
-// revive starts the victim and waits until it and its chain have a block more than the witness had.
+// revive starts the victim and waits until it and its chain have a block more than both had. What the victim had is known
+// only when it answers: it may have done a block that nobody has heard of.
 func (t *torture) revive(ctx context.Context, c *chain) (int64, error) {
 	before, err := c.witness().height(ctx)
 	if err != nil {
 		return 0, err
 	}
 	if err := c.victim().start(c.meshd); err != nil {
+		return 0, err
+	}
+	err = within(ctx, waitLimit, c.victim().proc.exited, func() error {
+		own, err := c.victim().height(ctx)
+		before = max(before, own)
+		return err
+	})
+	if err != nil {
 		return 0, err
 	}
 	return t.goesOn(ctx, c, before)
