@@ -126,11 +126,14 @@ func (k *Keeper) UpdateConverter(ctx sdk.Context, sender sdk.AccAddress, id uint
 		}
 		c.PriceFeed = u.PriceFeed
 	}
-	if u.TransferChannel != "" {
+	if u.TransferChannel != "" && u.TransferChannel != c.TransferChannel {
 		if err := k.validateTransferChannel(ctx, u.TransferChannel, c.ConnectionID); err != nil {
 			return err
 		}
 		c.TransferChannel = u.TransferChannel
+		if err := k.retryRewards(ctx, id); err != nil {
+			return err
+		}
 	}
 	return k.updated(ctx, c)
 }

@@ -252,6 +252,16 @@ func (k *Keeper) TransferResolved(ctx sdk.Context, channelID string, sequence ui
 	return k.RewardStates.Set(ctx, t.ConverterID, state)
 }
 
+// retryRewards lets a converter's backlog go at once: what failed before was another channel's failure.
+func (k *Keeper) retryRewards(ctx context.Context, id uint64) error {
+	state, err := k.rewardState(ctx, id)
+	if err != nil || state.Failures == 0 {
+		return err
+	}
+	state.Succeeded()
+	return k.RewardStates.Set(ctx, id, state)
+}
+
 // rewardState is empty before a converter's first rewards.
 func (k *Keeper) rewardState(ctx context.Context, id uint64) (types.RewardState, error) {
 	state, err := k.RewardStates.Get(ctx, id)

@@ -212,7 +212,7 @@ func TestRW03TransferChannelClosedForEver(t *testing.T) {
 	f.clear()
 	f.beginBlock()
 	require.Empty(t, events(f, &types.EventSendFailed{}))
-	// The admin names another channel: it works again.
+	// It works again.
 	f.ibc.status, f.transfer.fail = exported.Active, nil
 	f.beginBlock()
 	require.Len(t, f.transfer.sent, 1)
@@ -328,4 +328,139 @@ func TestMiddlewareForwardsOptionalInterfaces(t *testing.T) {
 	plain.OnChanUpgradeOpen(f.ctx, "transfer", transfer, channeltypes.UNORDERED, nil, "v")
 	_, err = plain.UnmarshalPacketData(nil)
 	require.ErrorIs(t, err, porttypes.ErrInvalidRoute)
+}
+
+// addTransferChannel opens one more ICS20 channel to the provider.
+func (f *fixture) addTransferChannel(id string) {
+	f.ibc.set(transfertypes.PortID, id, channeltypes.NewChannel(channeltypes.OPEN, channeltypes.UNORDERED,
+		channeltypes.NewCounterparty(transfertypes.PortID, "channel-6"), []string{connection}, transfertypes.Version))
+}
+
+// The backlog of a converter whose transfer channel was closed for good waited out the back-off of the old channel, up to
+// 10,000 blocks, although its admin had named one that works.
+func TestRW03_BacklogWaitedAfterAnotherTransferChannelWasNamed(t *testing.T) {
+	f := newFixture(t)
+	id, _ := f.open()
+	f.pay(id, val1, coin(30))
+	f.transfer.fail = channeltypes.ErrInvalidChannelState
+	for range 12 {
+		f.pass(types.Backoff(1_000), time.Hour)
+		require.NoError(t, f.app.BeginBlock(f.ctx))
+	}
+	require.Equal(t, uint32(12), f.state(id).Failures)
+	f.addTransferChannel("channel-40")
+	f.transfer.fail = nil
+
+	// Naming the one that it has is no change.
+	same := &types.MsgUpdateConverter{Sender: alice.String(), ConverterID: id, TransferChannel: transfer}
+	_, err := f.msgs.UpdateConverter(f.ctx, same)
+	require.NoError(t, err)
+	f.beginBlock()
+	require.Empty(t, f.transfer.sent)
+	_, err = f.msgs.UpdateConverter(f.ctx, &types.MsgUpdateConverter{Sender: alice.String(), ConverterID: id, TransferChannel: "channel-40"})
+	require.NoError(t, err)
+	f.beginBlock()
+	require.Len(t, f.transfer.sent, 1)
+	require.Equal(t, "channel-40", f.transfer.sent[0].SourceChannel)
+	require.Empty(t, f.pending(id))
+	f.accept(1)
+	require.Equal(t, "30", f.state(id).Totals[0].Arrived.String())
+}
+
+// Refusals and timeouts in turn, for long: never more than the back-off allows, never a unit lost.
+func TestRW03_RefusedAndTimedOutInTurn(t *testing.T) {
+	f := newFixture(t)
+	id, _ := f.open()
+	for round := range 30 {
+		f.pay(id, val1, coin(3))
+		f.pay(id, val2, coin(4))
+		f.pass(types.Backoff(uint32(round))-1, time.Second)
+		f.beginBlock()
+		require.Len(t, f.transfer.sent, round+1)
+		if round%2 == 0 {
+			f.refuse(uint64(round) + 1)
+		} else {
+			require.NoError(t, f.rewards.OnTimeoutPacket(f.ctx, packet(uint64(round)+1, f.transfer.sent[round]), nil))
+		}
+		f.beginBlock()
+		require.Len(t, f.transfer.sent, round+1, "it waits")
+		require.Equal(t, []string{fmt.Sprintf("%s %ducons", val1, 3*(round+1)), fmt.Sprintf("%s %ducons", val2, 4*(round+1))}, f.pending(id))
+		require.Equal(t, uint32(round+1), f.state(id).Failures)
+		require.Zero(t, f.state(id).InFlight)
+	}
+	f.pass(types.Backoff(30), time.Second)
+	f.beginBlock()
+	f.accept(31)
+	require.Equal(t, "210", f.state(id).Totals[0].Arrived.String())
+	require.Empty(t, f.pending(id))
+}
+
+// What the old channel still has in flight comes back to the backlog and leaves on the new one.
+func TestRW03_TransfersOfAChannelThatWasLeftComeBack(t *testing.T) {
+	f := newFixture(t)
+	id, _ := f.open()
+	for _, amount := range []int64{30, 12} {
+		f.pay(id, val1, coin(amount))
+		f.beginBlock()
+	}
+	require.Len(t, f.transfer.sent, 2)
+	f.addTransferChannel("channel-40")
+	_, err := f.msgs.UpdateConverter(f.ctx, &types.MsgUpdateConverter{Sender: alice.String(), ConverterID: id, TransferChannel: "channel-40"})
+	require.NoError(t, err)
+	require.NoError(t, f.rewards.OnTimeoutPacket(f.ctx, packet(2, f.transfer.sent[1]), nil))
+	f.accept(1)
+	f.pass(types.Backoff(1), time.Second)
+	f.beginBlock()
+	require.Len(t, f.transfer.sent, 3)
+	require.Equal(t, []string{"channel-40", "12ucons"}, []string{f.transfer.sent[2].SourceChannel, f.transfer.sent[2].Token.String()})
+	f.accept(3)
+	require.Equal(t, "42", f.state(id).Totals[0].Arrived.String())
+}
+
+// RW-09 on this side: the smallest and the largest reward, and an end of counting that is never reached.
+func TestRW09_ExtremeRewards(t *testing.T) {
+	f := newFixture(t)
+	id, _ := f.open()
+	huge, _ := math.NewIntFromString("1000000000000000000000000000000")
+	for range 3 {
+		f.pay(id, val1, sdk.NewCoin(bondDenom, huge))
+		f.pay(id, val2, coin(1))
+		f.beginBlock()
+	}
+	for sequence := uint64(1); sequence <= 3; sequence++ {
+		f.accept(sequence)
+	}
+	require.Equal(t, huge.AddRaw(1).MulRaw(3).String(), f.state(id).Totals[0].Arrived.String())
+	// More than all transfers together could carry waits its turn.
+	f.pay(id, val1, sdk.NewCoin(bondDenom, types.MaxRewardAmount))
+	f.pay(id, val1, sdk.NewCoin(bondDenom, types.MaxRewardAmount))
+	f.beginBlock()
+	f.beginBlock()
+	require.Equal(t, types.MaxRewardAmount.String(), f.transfer.sent[3].Token.Amount.String())
+	require.Equal(t, types.MaxRewardAmount.String(), f.transfer.sent[4].Token.Amount.String())
+	require.Empty(t, f.pending(id))
+}
+
+// Junk in the accounts of the converter, by donation or as rewards, costs nothing in a block and does not travel.
+func TestEP07_JunkDenomsInTheAccountCostNothing(t *testing.T) {
+	f := newFixture(t)
+	id, _ := f.open()
+	f.pay(id, val1, coin(1))
+	f.beginBlock()
+	gas := func() uint64 {
+		ctx := f.ctx.WithGasMeter(storetypes.NewInfiniteGasMeter())
+		require.NoError(t, f.app.BeginBlock(ctx))
+		require.NoError(t, f.app.EndBlock(ctx))
+		return ctx.GasMeter().GasConsumed()
+	}
+	f.endBlock()
+	before := gas()
+	var junk sdk.Coins
+	for i := range 2_000 {
+		junk = append(junk, sdk.NewInt64Coin(fmt.Sprintf("vjunk%04d", i), 1))
+	}
+	f.fund(types.ConverterAddress(id), junk...)
+	require.Equal(t, before, gas())
+	require.Len(t, f.transfer.sent, 1)
+	require.Len(t, f.state(id).Totals, 1)
 }

@@ -297,3 +297,69 @@ func TestEndBlockSurvivesBrokenState(t *testing.T) {
 	require.NoError(t, f.app.BeginBlock(f.ctx))
 	require.NoError(t, f.k.Params.Set(f.ctx, params))
 }
+
+// Ten thousand changes of validators while the channel is down, or while nobody relays: the provider is told of each
+// validator once, as it is now, and of the one that was tombstoned in between.
+func TestTO08TenThousandChangesWhileTheChannelIsDown(t *testing.T) {
+	for name, down := range map[string]bool{"closed": true, "not relayed": false} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			const validators = 200
+			operator := func(i int) string { return fmt.Sprintf("consvaloper1%0116d", i) }
+			for i := range validators {
+				f.virtual.change(operator(i), control.StatusActive)
+			}
+			id, channelID := f.open()
+			require.Len(t, f.endBlock(), 1)
+			require.Len(t, f.endBlock(), 1)
+			if down {
+				f.timeOut(id, channelID)
+			}
+			for n := range 10_000 {
+				switch i := n % validators; {
+				case i == 7 && n > validators:
+					// Final, so it never changes again.
+				case i == 7:
+					f.virtual.change(operator(i), control.StatusTombstoned)
+				default:
+					f.virtual.change(operator(i), control.StatusActive+control.ValidatorStatus(n/validators%2))
+				}
+				if n%10 == 0 {
+					f.endBlock()
+				}
+			}
+			tombstoned := false
+			for _, report := range f.reports() {
+				for _, v := range report.Validators {
+					tombstoned = tombstoned || v.Validator == operator(7) && v.Status == control.StatusTombstoned
+				}
+			}
+			require.Equal(t, !down, tombstoned)
+			if down {
+				require.Len(t, f.ibc.sent, 2)
+				f.reopen(id)
+			} else {
+				require.Len(t, f.ibc.sent, types.MaxReportsInFlight)
+				f.ibc.acked[types.PortID(id)+"/"+channelID] = types.MaxReportsInFlight
+			}
+			told := map[string]control.ValidatorStatus{}
+			packets := 0
+			for reports := f.endBlock(); len(reports) > 0; reports = f.endBlock() {
+				packets++
+				for _, v := range reports[0].Validators {
+					require.NotContains(t, told, v.Validator)
+					told[v.Validator] = v.Status
+				}
+			}
+			require.Equal(t, 2, packets)
+			if down {
+				require.Equal(t, control.StatusTombstoned, told[operator(7)])
+			}
+			for _, r := range f.virtual.records {
+				if v := r.Update.Validator; down || v != operator(7) {
+					require.Equal(t, r.Update.Status, told[v], v)
+				}
+			}
+		})
+	}
+}
