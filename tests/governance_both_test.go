@@ -116,7 +116,7 @@ func (b *both) step(proposal uint64) {
 		validator := w.Provider.StakingValidator(v)
 		power, fraction := validator.ConsensusPower(sdk.DefaultPowerReduction), math.LegacyNewDecWithPrec(1+b.random.Int63n(99_999), 6)
 		ctx := w.Provider.GetContext()
-		_, err := w.Provider.App.StakingKeeper.Slash(ctx, sdk.ConsAddress(v.ConsAddress), ctx.BlockHeight()-1, power, fraction)
+		_, err := w.Provider.App.StakingKeeper.Slash(ctx, v.ConsAddress, ctx.BlockHeight()-1, power, fraction)
 		require.NoError(b.t, err)
 		w.Provider.NextBlock()
 		b.seen["slashed validator"]++
