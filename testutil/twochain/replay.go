@@ -31,6 +31,15 @@ func (c *Chain) Reboot() {
 	c.NextBlock()
 }
 
+// Adopt makes an application over a database the chain's node that has gone on from the chain's exported state by itself.
+func (c *Chain) Adopt(a *app.App, db dbm.DB) {
+	c.use(a)
+	c.db = db
+	c.recorded, c.hashes, c.genesis = nil, nil, nil
+	c.CurrentHeader.Height, c.CurrentHeader.AppHash = a.LastBlockHeight()+1, a.LastCommitID().Hash
+	c.NextBlock()
+}
+
 // use makes an application that has the chain's state its node.
 func (c *Chain) use(a *app.App) {
 	c.App = a
@@ -47,19 +56,31 @@ func (c *Chain) record(req *abci.RequestFinalizeBlock) {
 	c.recorded = append(c.recorded, bz)
 }
 
-// Replay runs all blocks since genesis on a fresh application and returns the app hash after each. Only what went
-// through blocks is replayed: a test must not have written to the state by hand.
+// Recording is the genesis and all blocks since, for replicas. Only what went through blocks is in it: a test must not have
+// written to the state by hand.
+func (c *Chain) Recording() (genesis *abci.RequestInitChain, blocks []*abci.RequestFinalizeBlock, err error) {
+	for _, bz := range c.recorded {
+		req := new(abci.RequestFinalizeBlock)
+		if err := req.Unmarshal(bz); err != nil {
+			return nil, nil, err
+		}
+		blocks = append(blocks, req)
+	}
+	return c.genesis, blocks, nil
+}
+
+// Replay runs all blocks since genesis on a fresh application and returns the app hash after each.
 func (c *Chain) Replay() ([][]byte, error) {
+	genesis, blocks, err := c.Recording()
+	if err != nil {
+		return nil, err
+	}
 	replica := c.emptyApp()
-	if _, err := replica.InitChain(c.genesis); err != nil {
+	if _, err := replica.InitChain(genesis); err != nil {
 		return nil, err
 	}
 	var hashes [][]byte
-	for i, bz := range c.recorded {
-		req := new(abci.RequestFinalizeBlock)
-		if err := req.Unmarshal(bz); err != nil {
-			return nil, err
-		}
+	for i, req := range blocks {
 		res, err := replica.FinalizeBlock(req)
 		if err != nil {
 			return nil, fmt.Errorf("block %d: %w", i, err)
