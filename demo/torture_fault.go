@@ -92,7 +92,7 @@ func (t *torture) damagedWAL(c *chain, spoil damage) func(context.Context) (stri
 		if err != nil {
 			return "", err
 		}
-		said := find(lines, "WAL file is corrupted")
+		said := find(lines, "DataCorruptionError")
 		if said == "" {
 			return "", fmt.Errorf("%s went on at %d without a word about its WAL", n.moniker, after)
 		}

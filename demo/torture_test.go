@@ -108,7 +108,9 @@ func TestFindQuotesTheMessage(t *testing.T) {
 	lines := []string{
 		"1:06PM INF fine module=x",
 		`1:06PM ERR the WAL file is corrupted; attempting repair err="a b" module=consensus`,
+		`1:06PM ERR Corrupted entry. Skipping... err="DataCorruptionError[failed to read data: EOF]" module=consensus`,
 	}
+	require.Equal(t, "Corrupted entry. Skipping...", find(lines, "DataCorruptionError"))
 	require.Equal(t, "the WAL file is corrupted; attempting repair", find(lines, "WAL file"))
 	require.Equal(t, "fine", find(lines, "module=x"))
 	require.Empty(t, find(lines, "absent"))
