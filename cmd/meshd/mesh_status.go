@@ -1,8 +1,8 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
+	"time"
 
 	rpchttp "github.com/cometbft/cometbft/rpc/client/http"
 	"github.com/cosmos/cosmos-sdk/client"
@@ -23,7 +23,11 @@ func meshStatusCmd() *cobra.Command {
 		Short: "Show both ends of cross-staking: channel, client, stake by validator, caps, rewards, epochs",
 		Long: `Show both ends of cross-staking, as the two chains' own nodes report them: channel, light clients, what is in
 flight, stake by validator on each side and the difference, cap and last epoch, rewards. Registrations and converters
-are paired by their ports.`,
+are paired by their ports.
+
+What needs a person is said in a line each, with the runbook of docs/runbooks to follow, and the exit status is not zero
+then: a light client that has expired, is frozen or will expire soon, a closed channel, a packet that waits long, ends that count
+differently, epochs, reports or rewards that fail, virtual stake that was taken away.`,
 		Args:    cobra.NoArgs,
 		Example: "meshd mesh-status --provider tcp://localhost:26657 --consumer tcp://localhost:36657",
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -44,15 +48,16 @@ are paired by their ports.`,
 			if err != nil {
 				return err
 			}
+			cmd.SilenceUsage = true
 			if output, _ := cmd.Flags().GetString(flags.FlagOutput); output == flags.OutputFormatJSON {
-				bz, err := json.MarshalIndent(status, "", "  ")
-				if err != nil {
-					return err
-				}
-				_, err = fmt.Fprintln(cmd.OutOrStdout(), string(bz))
+				err = status.printJSON(cmd.OutOrStdout())
+			} else {
+				err = status.print(cmd.OutOrStdout())
+			}
+			if err != nil {
 				return err
 			}
-			return status.print(cmd.OutOrStdout())
+			return status.attention()
 		},
 	}
 	cmd.Flags().String(flagProvider, "tcp://localhost:26657", "CometBFT RPC of a provider node")
@@ -70,6 +75,8 @@ type node struct {
 	client.Context
 	ChainID string
 	Height  int64
+	// Time of the last block.
+	Time time.Time
 }
 
 // connect prepares for questions to the node a flag names. None takes longer than rpcTimeout.
@@ -99,5 +106,6 @@ func dial(cmd *cobra.Command, clientCtx client.Context, flag string) (node, erro
 		Context: clientCtx.WithClient(rpc).WithGRPCClient(nil).WithNodeURI(rpc.Remote()),
 		ChainID: status.NodeInfo.Network,
 		Height:  status.SyncInfo.LatestBlockHeight,
+		Time:    status.SyncInfo.LatestBlockTime,
 	}, nil
 }

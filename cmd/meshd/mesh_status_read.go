@@ -26,8 +26,9 @@ type meshStatus struct {
 }
 
 type endStatus struct {
-	ChainID string `json:"chain_id"`
-	Height  int64  `json:"height,string"`
+	ChainID string    `json:"chain_id"`
+	Height  int64     `json:"height,string"`
+	Time    time.Time `json:"time"`
 }
 
 // linkStatus is one registration and its converter. Stake is in provider base units except where said.
@@ -37,17 +38,26 @@ type linkStatus struct {
 	Name        string `json:"name"`
 	// Problem says what keeps the two ends from being a pair, empty if they are one.
 	Problem string `json:"problem,omitempty"`
+	// Findings need a person.
+	Findings []finding `json:"findings"`
 
 	Provider linkEnd `json:"provider"`
 	Consumer linkEnd `json:"consumer"`
 
-	// Dirty validators wait to be sent, InFlight batches to be acked.
-	Dirty        uint64   `json:"dirty,string"`
-	InFlight     uint64   `json:"in_flight,string"`
-	LastBatch    uint64   `json:"last_batch,string"`
-	LastReceived uint64   `json:"last_batch_received,string"`
-	Bonded       math.Int `json:"bonded"`
-	Counted      math.Int `json:"counted"`
+	// Paused takes no new stake, Retired is left for good.
+	Paused  bool `json:"paused"`
+	Retired bool `json:"retired"`
+
+	Outbox outboxStatus `json:"outbox"`
+	// Bonded is committed on the provider, Synced of it what the consumer has accepted, Counted what it counts.
+	Bonded  math.Int `json:"bonded"`
+	Synced  math.Int `json:"synced"`
+	Counted math.Int `json:"counted"`
+	// Sweeps are slashed validators whose stakers are still being settled.
+	Sweeps uint64 `json:"sweeps,string"`
+	// Reported is false until the consumer has reported all its validators; ReportFailures counts full reports refused in a row.
+	Reported       bool   `json:"validators_reported"`
+	ReportFailures uint32 `json:"report_failures"`
 
 	Price          math.LegacyDec `json:"price"`
 	EffectivePrice math.LegacyDec `json:"effective_price"`
@@ -60,6 +70,9 @@ type linkStatus struct {
 	LastEpoch   int64    `json:"last_epoch,string"`
 	NextEpoch   int64    `json:"next_epoch,string"`
 	LastFailure string   `json:"last_failure,omitempty"`
+	// SilentSince is the first epoch in a row that did not reach the provider; Unwound that all was taken away for it.
+	SilentSince *time.Time `json:"silent_since,omitempty"`
+	Unwound     bool       `json:"unwound"`
 
 	Rewards    rewardStatus      `json:"rewards"`
 	Validators []validatorStatus `json:"validators"`
@@ -70,13 +83,38 @@ type linkEnd struct {
 	Port         string `json:"port"`
 	ChannelID    string `json:"channel_id"`
 	ChannelState string `json:"channel_state"`
+
+	ClientID     string `json:"client_id"`
 	ClientStatus string `json:"client_status"`
+	// TrustingPeriod of the light client, which expires at ClientExpires if nobody updates it.
+	TrustingPeriod time.Duration `json:"client_trusting_period"`
+	ClientExpires  *time.Time    `json:"client_expires,omitempty"`
+
+	// Packets of the control channel are unacknowledged; Oldest is the first of them.
+	Packets uint64      `json:"packets_in_flight,string"`
+	Oldest  *packetSent `json:"oldest_packet,omitempty"`
+}
+
+// outboxStatus is what the provider has to tell the consumer.
+type outboxStatus struct {
+	// Dirty validators wait to be sent, InFlight batches to be acked.
+	Dirty        uint64 `json:"dirty,string"`
+	InFlight     uint64 `json:"in_flight,string"`
+	LastBatch    uint64 `json:"last_batch,string"`
+	LastReceived uint64 `json:"last_batch_received,string"`
+	// Failures counts refusals in a row, Resyncs snapshots in a row after which the consumer still counted another total.
+	Failures uint32 `json:"failures"`
+	Resyncs  uint32 `json:"resyncs"`
+	// Snapshot of all stake is to be sent or in flight.
+	Snapshot bool `json:"snapshot"`
 }
 
 type rewardStatus struct {
 	// Pending waits on the consumer, Transfers are in flight.
 	Pending   []string `json:"pending"`
 	Transfers uint64   `json:"transfers_in_flight,string"`
+	// Failures counts transfers that were refused or timed out, in a row.
+	Failures uint32 `json:"failures"`
 	// Received and Paid are totals on the provider.
 	Received []string `json:"received"`
 	Paid     []string `json:"paid"`
@@ -99,8 +137,8 @@ type validatorStatus struct {
 // readStatus asks both nodes. Only registrations of the consumer's chain are shown, or, with only set, that one.
 func readStatus(ctx context.Context, provider, consumer node, only uint64) (meshStatus, error) {
 	out := meshStatus{
-		Provider: endStatus{provider.ChainID, provider.Height},
-		Consumer: endStatus{consumer.ChainID, consumer.Height},
+		Provider: endStatus{provider.ChainID, provider.Height, provider.Time},
+		Consumer: endStatus{consumer.ChainID, consumer.Height, consumer.Time},
 	}
 	registrations, err := all(func(page *query.PageRequest) ([]externaltypes.Consumer, *query.PageResponse, error) {
 		res, err := externaltypes.NewQueryClient(provider).Consumers(ctx, &externaltypes.QueryConsumersRequest{Pagination: page})
@@ -129,7 +167,7 @@ func readStatus(ctx context.Context, provider, consumer node, only uint64) (mesh
 }
 
 func readLink(ctx context.Context, provider, consumer node, c externaltypes.Consumer) (linkStatus, error) {
-	link := linkStatus{ConsumerID: c.ID, Name: c.Name}
+	link := linkStatus{ConsumerID: c.ID, Name: c.Name, Paused: c.Paused, Retired: c.Retired}
 	validators := make(map[string]*validatorStatus)
 	if err := link.readProvider(ctx, provider, validators); err != nil {
 		return link, fmt.Errorf("%s: %w", provider.ChainID, err)
@@ -137,6 +175,7 @@ func readLink(ctx context.Context, provider, consumer node, c externaltypes.Cons
 	id, err := control.ParsePortID(control.ConverterPortPrefix, c.CounterpartyPort)
 	if err != nil {
 		link.Problem = err.Error()
+		link.Findings = link.find(provider.Time, consumer.Time)
 		return link, nil
 	}
 	link.ConverterID = id
@@ -151,6 +190,7 @@ func readLink(ctx context.Context, provider, consumer node, c externaltypes.Cons
 		link.Validators = append(link.Validators, *v)
 	}
 	sort.Slice(link.Validators, func(i, j int) bool { return link.Validators[i].Validator < link.Validators[j].Validator })
+	link.Findings = link.find(provider.Time, consumer.Time)
 	return link, nil
 }
 
@@ -176,7 +216,14 @@ func (link *linkStatus) readProvider(ctx context.Context, provider node, validat
 		Status: res.Consumer.Status.String(), Port: res.Port, ChannelID: res.Consumer.ChannelID,
 		ChannelState: res.ChannelState, ClientStatus: res.ClientStatus,
 	}
-	link.Dirty, link.InFlight, link.LastBatch, link.Bonded = res.Dirty, res.InFlight, res.Outbox.LastBatchID, res.TotalBonded
+	if err := link.Provider.readIBC(ctx, provider, res.Consumer.ConnectionID); err != nil {
+		return err
+	}
+	link.Outbox = outboxStatus{
+		Dirty: res.Dirty, InFlight: res.InFlight, LastBatch: res.Outbox.LastBatchID, Failures: res.Outbox.Failures,
+		Resyncs: res.Outbox.Resyncs, Snapshot: res.Outbox.Snapshot != nil,
+	}
+	link.Bonded, link.Synced, link.Reported = res.TotalBonded, res.TotalSynced, res.SyncComplete
 	for _, r := range res.Rewards {
 		link.Rewards.Received = append(link.Rewards.Received, r.Received.String()+r.Denom)
 		link.Rewards.Paid = append(link.Rewards.Paid, r.Paid.String()+r.Denom)
@@ -191,6 +238,21 @@ func (link *linkStatus) readProvider(ctx context.Context, provider node, validat
 	for _, info := range known {
 		v := entry(validators, info.Validator.Address)
 		v.Status, v.Bonded, v.InFlight = info.Validator.Status.String(), info.Pool.Bonded, info.Pool.BatchID != 0
+	}
+	if err != nil {
+		return err
+	}
+	sweeps, err := all(func(page *query.PageRequest) ([]externaltypes.SweepInfo, *query.PageResponse, error) {
+		res, err := queries.Sweeps(ctx, &externaltypes.QuerySweepsRequest{Pagination: page})
+		if err != nil {
+			return nil, nil, err
+		}
+		return res.Sweeps, res.Pagination, nil
+	})
+	for _, s := range sweeps {
+		if s.ConsumerID == link.ConsumerID {
+			link.Sweeps++
+		}
 	}
 	return err
 }
@@ -208,8 +270,12 @@ func (link *linkStatus) readConsumer(ctx context.Context, consumer node, validat
 	if res.Converter.CounterpartyPort != link.Provider.Port {
 		link.Problem = fmt.Sprintf("the converter allows port %q, the registration has %q", res.Converter.CounterpartyPort, link.Provider.Port)
 	}
-	link.LastReceived, link.Counted = res.Converter.LastBatchID, res.Converter.TotalStake
-	link.Rewards.Transfers = res.TransfersInFlight
+	if err := link.Consumer.readIBC(ctx, consumer, res.Converter.ConnectionID); err != nil {
+		return err
+	}
+	link.Outbox.LastReceived, link.Counted = res.Converter.LastBatchID, res.Converter.TotalStake
+	link.ReportFailures = res.Sync.Failures
+	link.Rewards.Transfers, link.Rewards.Failures = res.TransfersInFlight, res.Rewards.Failures
 
 	price, err := queries.Price(ctx, &convertertypes.QueryPriceRequest{ConverterId: link.ConverterID})
 	if err != nil {
@@ -254,6 +320,7 @@ func (link *linkStatus) readSource(ctx context.Context, consumer node, validator
 	source := res.Source.Source
 	link.MaxCap, link.Delegated, link.Unbonding = source.MaxCap, res.Source.Delegated, res.Source.Unbonding
 	link.LastEpoch, link.NextEpoch, link.LastFailure = source.LastEpoch, source.NextEpoch, source.LastFailure
+	link.SilentSince, link.Unwound = source.SilentSince, source.Unwound
 
 	delegations, err := all(func(page *query.PageRequest) ([]virtualtypes.VirtualDelegation, *query.PageResponse, error) {
 		res, err := queries.Delegations(ctx, &virtualtypes.QueryDelegationsRequest{ConverterId: link.ConverterID, Pagination: page})
