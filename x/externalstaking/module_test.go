@@ -50,7 +50,7 @@ func TestCommands(t *testing.T) {
 		}
 		return names
 	}
-	require.Subset(t, commands(tx), []string{"stake", "unstake", "withdraw-rewards", "submit-double-voting", "submit-misbehaviour"})
+	require.Subset(t, commands(tx), []string{"stake", "unstake", "withdraw-rewards", "submit-double-voting", "submit-misbehaviour", "cancel-stake", "pause-consumer"})
 	queries := commands(query)
 	require.Subset(t, queries, []string{"slashes", "sweeps", "simulate-slash", "positions", "unbondings"})
 	require.Len(t, queries, service(t, "Query").Methods().Len(), "one for each method")
@@ -76,6 +76,8 @@ func TestMessagesAreSignedByWhomTheyActFor(t *testing.T) {
 		&types.MsgRegisterConsumer{Sender: actor}, &types.MsgUpdateConsumer{Sender: actor}, &types.MsgUpdateAdmin{Sender: actor},
 		&types.MsgStake{User: actor}, &types.MsgUnstake{User: actor}, &types.MsgWithdrawRewards{User: actor},
 		&types.MsgSubmitDoubleVoting{Submitter: actor}, &types.MsgSubmitMisbehaviour{Submitter: actor}, &types.MsgUpdateParams{Authority: actor},
+		&types.MsgCancelStake{User: actor}, &types.MsgPauseConsumer{Sender: actor}, &types.MsgEndorseConsumer{Authority: actor},
+		&types.MsgRetireConsumer{Authority: actor}, &types.MsgCloseChannel{Authority: actor},
 	}
 	for _, msg := range named {
 		signers, _, err := enc.Codec.GetMsgV1Signers(msg)
