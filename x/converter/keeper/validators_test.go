@@ -315,6 +315,7 @@ func TestTO08TenThousandChangesWhileTheChannelIsDown(t *testing.T) {
 			if down {
 				f.timeOut(id, channelID)
 			}
+			tombstoned := false
 			for n := range 10_000 {
 				switch i := n % validators; {
 				case i == 7 && n > validators:
@@ -324,14 +325,13 @@ func TestTO08TenThousandChangesWhileTheChannelIsDown(t *testing.T) {
 				default:
 					f.virtual.change(operator(i), control.StatusActive+control.ValidatorStatus(n/validators%2))
 				}
-				if n%10 == 0 {
-					f.endBlock()
+				if n%10 != 0 {
+					continue
 				}
-			}
-			tombstoned := false
-			for _, report := range f.reports() {
-				for _, v := range report.Validators {
-					tombstoned = tombstoned || v.Validator == operator(7) && v.Status == control.StatusTombstoned
+				for _, report := range f.endBlock() {
+					for _, v := range report.Validators {
+						tombstoned = tombstoned || v.Validator == operator(7) && v.Status == control.StatusTombstoned
+					}
 				}
 			}
 			require.Equal(t, !down, tombstoned)

@@ -16,7 +16,7 @@ import (
 	"github.com/mesh-security/mesh/x/virtualstaking/types"
 )
 
-// Random targets, caps, slashes, jailings, native stake, faults and time. After every block K1–K3, K6 and the invariants
+// Random targets, caps, slashes, jailings, native stake, silences, faults and time. After every block K1–K3, K6 and the invariants
 // of x/bank, x/staking and x/distribution hold, and each of our steps leaves the native supply alone.
 func TestK2_AnythingLeavesTheNativeSupplyAlone(t *testing.T) {
 	steps := 30
@@ -26,7 +26,9 @@ func TestK2_AnythingLeavesTheNativeSupplyAlone(t *testing.T) {
 	kinds := map[string]int{}
 	rapid.Check(t, func(rt *rapid.T) {
 		f := start(rt, 4)
-		f.setParams(func(p *types.Params) { p.EpochLength, p.TotalMaxCap = 3, math.NewInt(40_000_000) })
+		f.setParams(func(p *types.Params) {
+			p.EpochLength, p.TotalMaxCap, p.MaxSilence = 3, math.NewInt(40_000_000), 10*time.Second
+		})
 		f.addSource(1, 0)
 		f.addSource(2, 0)
 		native := sdk.AccAddress("native--------------")
@@ -35,7 +37,7 @@ func TestK2_AnythingLeavesTheNativeSupplyAlone(t *testing.T) {
 		source := rapid.Uint64Range(1, 2)
 		val := rapid.IntRange(0, 3)
 		for range steps {
-			kind := rapid.SampledFrom([]string{"targets", "targets", "cap", "slash", "jail", "unjail", "delegate", "undelegate", "time", "long time", "stale", "fault", "block", "block"}).Draw(rt, "step")
+			kind := rapid.SampledFrom([]string{"targets", "targets", "cap", "slash", "jail", "unjail", "delegate", "undelegate", "time", "long time", "stale", "silent", "heard", "fault", "block", "block"}).Draw(rt, "step")
 			kinds[kind]++
 			v := f.vals[val.Draw(rt, "validator")]
 			present, err := f.staking.GetValidator(f.ctx, v.address)
@@ -82,6 +84,15 @@ func TestK2_AnythingLeavesTheNativeSupplyAlone(t *testing.T) {
 				f.block(unbondingTime)
 			case "stale":
 				f.hooks.stale = !f.hooks.stale
+			case "silent":
+				id := source.Draw(rt, "source")
+				f.hooks.silent[id] = !f.hooks.silent[id]
+			case "heard":
+				id := source.Draw(rt, "source")
+				if f.source(id).Unwound {
+					kinds["restored"]++
+				}
+				require.NoError(rt, f.k.Heard(f.ctx, id))
 			case "fault":
 				which := rapid.SampledFrom([]map[string]bool{f.staking.failDelegate, f.staking.failUnbond, f.distr.panicOn}).Draw(rt, "fault")
 				which[v.operator] = !which[v.operator]
@@ -110,7 +121,7 @@ func TestK2_AnythingLeavesTheNativeSupplyAlone(t *testing.T) {
 		require.NoError(rt, err)
 		require.True(rt, outstanding.IsZero())
 	})
-	for _, kind := range []string{"targets", "cap", "slash", "jail", "unjail", "delegate", "undelegate", "time", "long time", "stale", "fault", "block"} {
+	for _, kind := range []string{"targets", "cap", "slash", "jail", "unjail", "delegate", "undelegate", "time", "long time", "stale", "silent", "heard", "restored", "fault", "block"} {
 		require.Positive(t, kinds[kind], kind)
 	}
 }
