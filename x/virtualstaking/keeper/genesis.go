@@ -139,7 +139,8 @@ func (k *Keeper) checkSource(ctx sdk.Context, source types.Source) error {
 	if source.Account != want {
 		return types.ErrInvalidAccount.Wrapf("account: is %s, must be %s for converter %d", source.Account, want, source.ID)
 	}
-	if _, err := k.addresses.StringToBytes(source.RewardAccount); err != nil {
+	rewardAccount, err := k.addresses.StringToBytes(source.RewardAccount)
+	if err != nil {
 		return types.ErrInvalidAccount.Wrapf("reward_account: %s", err)
 	}
 	if _, ok := k.accounts.GetAccount(ctx, account).(*authtypes.BaseAccount); !ok {
@@ -152,6 +153,15 @@ func (k *Keeper) checkSource(ctx sdk.Context, source types.Source) error {
 	// It would be burned as if it were virtual stake.
 	if balance := k.bank.GetBalance(ctx, account, denom); balance.IsPositive() {
 		return types.ErrInvalidAccount.Wrapf("account: %s holds %s in the genesis of bank, must hold none", want, balance)
+	}
+	// Paid anywhere else, rewards would be attributed without being there.
+	paidTo, err := k.distribution.GetDelegatorWithdrawAddr(ctx, account)
+	if err != nil {
+		return err
+	}
+	if !paidTo.Equals(sdk.AccAddress(rewardAccount)) {
+		return types.ErrInvalidAccount.Wrapf("reward_account: is %s, but the genesis of distribution pays the rewards of %s to %s",
+			source.RewardAccount, want, paidTo)
 	}
 	return nil
 }

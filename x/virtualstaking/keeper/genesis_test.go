@@ -85,6 +85,9 @@ func TestGN02_InitGenesisNamesWhatDoesNotFit(t *testing.T) {
 			f.account.RemoveAccount(f.ctx, f.account.GetAccount(f.ctx, account))
 		}},
 		{"must hold none", func(f *fixture, _ *types.GenesisState) { f.fund(account, 5) }},
+		{"sources[0].reward_account: is", func(f *fixture, _ *types.GenesisState) {
+			require.NoError(t, f.distr.SetDelegatorWithdrawAddr(f.ctx, account, account))
+		}},
 		{"validators[0]", func(f *fixture, s *types.GenesisState) {
 			s.LastSequence, s.Validators = 1, busyRecords("not-an-address")
 		}},
@@ -93,6 +96,7 @@ func TestGN02_InitGenesisNamesWhatDoesNotFit(t *testing.T) {
 		t.Run(tc.field, func(t *testing.T) {
 			f := newChain(t)
 			f.account.SetAccount(f.ctx, f.account.NewAccountWithAddress(f.ctx, account))
+			require.NoError(t, f.distr.SetDelegatorWithdrawAddr(f.ctx, account, rewardAccount(1)))
 			state := *types.DefaultGenesisState()
 			state.Sources = []types.Source{types.NewSource(1, account.String(), rewardAccount(1).String())}
 			tc.change(f, &state)
@@ -129,6 +133,7 @@ func TestImportAtAnotherHeightSchedulesAgain(t *testing.T) {
 	state.Params.TotalMaxCap = math.NewInt(100)
 	for id := uint64(1); id <= 3; id++ {
 		f.account.SetAccount(f.ctx, f.account.NewAccountWithAddress(f.ctx, types.VirtualAccount(id)))
+		require.NoError(t, f.distr.SetDelegatorWithdrawAddr(f.ctx, types.VirtualAccount(id), rewardAccount(id)))
 		s := types.NewSource(id, types.VirtualAccount(id).String(), rewardAccount(id).String())
 		s.MaxCap, s.NextEpoch = math.NewInt(10), 1_000_000
 		state.Sources = append(state.Sources, s)

@@ -89,6 +89,7 @@ type SlashingKeeper interface {
 
 // DistributionKeeper pays the rewards of virtual stake.
 type DistributionKeeper interface {
+	GetDelegatorWithdrawAddr(ctx context.Context, delegator sdk.AccAddress) (sdk.AccAddress, error)
 	SetDelegatorWithdrawAddr(ctx context.Context, delegator, withdraw sdk.AccAddress) error
 	WithdrawDelegationRewards(ctx context.Context, delegator sdk.AccAddress, validator sdk.ValAddress) (sdk.Coins, error)
 	FundCommunityPool(ctx context.Context, amount sdk.Coins, sender sdk.AccAddress) error
