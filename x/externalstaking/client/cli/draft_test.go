@@ -57,8 +57,12 @@ func TestDraftsAboutAConsumer(t *testing.T) {
 		require.Equal(t, tc.want, msg)
 	}
 	for _, args := range [][]string{
-		{"draft-pause-consumer", "3", "maybe"}, {"draft-pause-consumer", "3"}, {"draft-endorse-consumer", "x", "true"},
-		{"draft-retire-consumer", "-1"}, {"draft-retire-consumer"}, {"draft-close-channel", "1", "2"},
+		{"draft-pause-consumer", "3", "maybe"},
+		{"draft-pause-consumer", "3"},
+		{"draft-endorse-consumer", "x", "true"},
+		{"draft-retire-consumer", "-1"},
+		{"draft-retire-consumer"},
+		{"draft-close-channel", "1", "2"},
 	} {
 		_, err := draft(t, args...)
 		require.Error(t, err, args)
