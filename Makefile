@@ -38,6 +38,21 @@ test-unit: ## unit tests only, no two-chain and property tests
 test-property: ## property tests, longer with MESH_STEPS=100000
 	go test -timeout $(PROPERTY_TIMEOUT) -count 1 -v -run 'Property' ./...
 
+# Read by the tests themselves; `make test` runs a small simulation.
+SIM_SEED ?= 13
+SIM_BLOCKS ?= 120
+SIM_OPS ?= 100
+
+.PHONY: test-sim
+test-sim: ## the SDK's simulation of one chain, SIM_BLOCKS (120) blocks of about SIM_OPS (100) messages
+	MESH_SIM_SEED=$(SIM_SEED) MESH_SIM_BLOCKS=$(SIM_BLOCKS) MESH_SIM_OPS=$(SIM_OPS) go test -timeout $(PROPERTY_TIMEOUT) -count 1 -run 'Simulation' ./app
+
+# Only where several goroutines meet: state machine code has none.
+.PHONY: test-race
+test-race: ## the race detector over queries during blocks, the observer and the commands
+	go test -race -timeout $(TEST_TIMEOUT) -run 'EP08' ./app
+	go test -race -timeout $(TEST_TIMEOUT) ./internal/observer ./cmd/...
+
 # Only what has benchmarks is built.
 BENCH_TIME ?= 20x
 BENCH_PACKAGES = $(sort $(dir $(shell grep -rl --include='*_test.go' '^func Benchmark' ./internal ./tests ./x)))

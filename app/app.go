@@ -61,6 +61,7 @@ type App struct {
 	// BasicManager knows the modules' codecs, genesis and commands without their keepers.
 	BasicManager module.BasicManager
 	configurator module.Configurator
+	simulation   *module.SimulationManager
 }
 
 // New builds the application over db. The bech32 prefixes must have been set in the SDK's config before. It panics if
@@ -166,8 +167,9 @@ func (app *App) TxConfig() client.TxConfig { return app.encoding.TxConfig }
 // EncodingConfig bundles the four above.
 func (app *App) EncodingConfig() EncodingConfig { return app.encoding }
 
-// SimulationManager is nil: the chain has no simulation framework, the two-chain property tests take its place.
-func (app *App) SimulationManager() *module.SimulationManager { return nil }
+// SimulationManager drives the chain with random messages of all modules that need no other chain. Two chains that secure
+// each other are driven by the property tests.
+func (app *App) SimulationManager() *module.SimulationManager { return app.simulation }
 
 // AutoCLIOptions are the modules' command line descriptors.
 func (app *App) AutoCLIOptions() autocli.AppOptions {

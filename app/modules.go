@@ -11,6 +11,7 @@ import (
 	upgradetypes "cosmossdk.io/x/upgrade/types"
 	"github.com/cosmos/cosmos-sdk/types/module"
 	"github.com/cosmos/cosmos-sdk/x/auth"
+	authsimulation "github.com/cosmos/cosmos-sdk/x/auth/simulation"
 	authtypes "github.com/cosmos/cosmos-sdk/x/auth/types"
 	"github.com/cosmos/cosmos-sdk/x/auth/vesting"
 	vestingtypes "github.com/cosmos/cosmos-sdk/x/auth/vesting/types"
@@ -45,8 +46,10 @@ import (
 	"github.com/mesh-security/mesh/x/externalstaking"
 	externaltypes "github.com/mesh-security/mesh/x/externalstaking/types"
 	"github.com/mesh-security/mesh/x/vault"
+	vaultsimulation "github.com/mesh-security/mesh/x/vault/simulation"
 	vaulttypes "github.com/mesh-security/mesh/x/vault/types"
 	"github.com/mesh-security/mesh/x/virtualstaking"
+	virtualsimulation "github.com/mesh-security/mesh/x/virtualstaking/simulation"
 	virtualtypes "github.com/mesh-security/mesh/x/virtualstaking/types"
 )
 
@@ -92,6 +95,14 @@ func (app *App) setModules() {
 	app.BasicManager.RegisterLegacyAminoCodec(app.encoding.Amino)
 	app.BasicManager.RegisterInterfaces(app.encoding.InterfaceRegistry)
 	app.setModuleOrder()
+	app.simulation = module.NewSimulationManagerFromAppModules(app.ModuleManager.Modules, map[string]module.AppModuleSimulation{
+		authtypes.ModuleName: auth.NewAppModule(cdc, app.AccountKeeper, authsimulation.RandomGenesisAccounts, nil),
+		vaulttypes.ModuleName: vaultsimulation.NewModule(
+			app.VaultKeeper, app.AccountKeeper, app.BankKeeper, app.StakingKeeper,
+		),
+		virtualtypes.ModuleName: virtualsimulation.NewModule(app.VirtualStakingKeeper, app.StakingKeeper),
+	})
+	app.simulation.RegisterStoreDecoders()
 }
 
 // setModuleOrder fixes who runs when.
