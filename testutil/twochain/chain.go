@@ -74,6 +74,8 @@ type Chain struct {
 	Last *abci.ResponseFinalizeBlock
 	// Observe, if set, is called after every block, also those the harness makes by itself.
 	Observe func(*abci.ResponseFinalizeBlock)
+	// Skew is how far the chain's clock is ahead of the other one's.
+	Skew time.Duration
 
 	cfg ChainConfig
 	// db is what a node of the chain has on disk.
@@ -178,6 +180,7 @@ func (c *Chain) Coin(amount int64) sdk.Coin { return sdk.NewInt64Coin(c.Denom, a
 // NextBlock makes a block with what was queued and lets time pass.
 func (c *Chain) NextBlock() {
 	c.Coordinator.UpdateTimeForChain(c.TestChain)
+	c.CurrentHeader.Time = c.CurrentHeader.Time.Add(c.Skew)
 	c.TestChain.NextBlock()
 	c.Coordinator.IncrementTime()
 }

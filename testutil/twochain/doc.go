@@ -31,12 +31,17 @@
 //
 // The harness follows send, acknowledgement and timeout events of every block, also of packets sent in EndBlock. Packets lists what a chain sent
 // and how far it got. Receive, Acknowledge and Timeout move chosen packets; RelayRecv and RelayAcks the next n of one
-// direction; Relay everything. On an ordered channel the order is the sender's.
+// direction; Relay everything, timeouts as well. On an ordered channel the order is the sender's. Receivable, Acknowledgeable
+// and Lost are what a relayer could do now: a closed channel or a client that is not active leaves the rest where it is.
+// CloseConfirm tells the other end of a closed channel, a Handshake opens another one step by step.
 //
 // # Time
 //
 // Advance lets time pass on both chains in steps small enough to keep the light clients alive, with one block and one
 // client update per step. Blocks makes n blocks on one chain.
+//
+// Outage lets time pass with nobody updating the clients, which expire by it; Freeze freezes one; RecoverClient is what
+// governance does about either.
 //
 // Observe is called after every block.
 //

@@ -135,9 +135,9 @@ func (c *Chain) forged(trusted clienttypes.Height, fork Fork) *ibctm.Header {
 		commit.Signatures[i].Signature, err = key.Sign(commit.VoteSignBytes(c.ChainID, int32(i)))
 		require.NoError(c.TB, err)
 	}
-	vals, err := set.ToProto()
+	vals, err := withProposer(set).ToProto()
 	require.NoError(c.TB, err)
-	trustedVals, err := c.signersOf(int64(trusted.RevisionHeight) + 1).ToProto()
+	trustedVals, err := withProposer(c.signersOf(int64(trusted.RevisionHeight) + 1)).ToProto()
 	require.NoError(c.TB, err)
 	return &ibctm.Header{
 		SignedHeader:      &cmtproto.SignedHeader{Header: header.ToProto(), Commit: commit.ToProto()},
@@ -145,4 +145,9 @@ func (c *Chain) forged(trusted clienttypes.Height, fork Fork) *ibctm.Header {
 		TrustedHeight:     trusted,
 		TrustedValidators: trustedVals,
 	}
+}
+
+// withProposer is the same set with one of its own as proposer: after a change it still names the former one.
+func withProposer(set *cmttypes.ValidatorSet) *cmttypes.ValidatorSet {
+	return cmttypes.NewValidatorSet(set.Copy().Validators)
 }

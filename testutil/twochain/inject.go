@@ -15,15 +15,21 @@ func (n *Network) Inject(endpoint *ibctesting.Endpoint, data []byte) (*Packet, e
 	if endpoint.Chain == n.Consumer.TestChain {
 		c = n.Consumer
 	}
+	port := endpoint.ChannelConfig.PortID
 	timeout := uint64(n.Coordinator.CurrentTime.Add(28 * 24 * time.Hour).UnixNano())
-	sequence, err := endpoint.SendPacket(clienttypes.ZeroHeight(), timeout, data)
+	capability := endpoint.Chain.GetChannelCapability(port, endpoint.ChannelID)
+	sequence, err := c.App.IBCKeeper.ChannelKeeper.SendPacket(
+		c.GetContext(), capability, port, endpoint.ChannelID, clienttypes.ZeroHeight(), timeout, data,
+	)
 	if err != nil {
 		return nil, err
 	}
 	p := &Packet{Packet: channeltypes.NewPacket(
-		data, sequence, endpoint.ChannelConfig.PortID, endpoint.ChannelID,
+		data, sequence, port, endpoint.ChannelID,
 		endpoint.Counterparty.ChannelConfig.PortID, endpoint.Counterparty.ChannelID, clienttypes.ZeroHeight(), timeout,
 	)}
+	// Before the block in which the module itself may send more.
 	c.packets = append(c.packets, p)
+	c.NextBlock()
 	return p, nil
 }

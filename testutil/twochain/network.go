@@ -56,13 +56,13 @@ func (n *Network) chains() []*Chain { return []*Chain{n.Provider, n.Consumer} }
 func (n *Network) Config() Config { return n.cfg }
 
 // Advance lets at least d pass on both chains, in steps that keep the light clients alive, with one block on each chain
-// and a client update in both directions per step.
+// and a client update in both directions per step. Clients that are expired or frozen stay so.
 func (n *Network) Advance(d time.Duration) error {
 	step := min(n.cfg.Provider.UnbondingTime, n.cfg.Consumer.UnbondingTime) / 3
 	for end := n.Coordinator.CurrentTime.Add(d); n.Coordinator.CurrentTime.Before(end); {
 		n.Coordinator.IncrementTimeBy(min(step, end.Sub(n.Coordinator.CurrentTime)))
 		for _, c := range n.chains() {
-			if n.Connection == nil {
+			if n.Connection == nil || !n.Sees(c) {
 				c.NextBlock()
 			} else if err := n.UpdateClient(c); err != nil {
 				return err

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strconv"
+	"time"
 
 	abci "github.com/cometbft/cometbft/abci/types"
 	sdk "github.com/cosmos/cosmos-sdk/types"
@@ -17,6 +18,8 @@ const (
 	maxPerTx = 25
 	// maxRounds bounds Relay: chains that send for ever are a failure.
 	maxRounds = 50
+	// relayTime is how long a packet must live on for a relayer to bring it in time.
+	relayTime = 10 * time.Minute
 )
 
 // Packet is one packet a chain sent, and how far it got.
@@ -157,10 +160,77 @@ func (c *Chain) unreceived(p *Packet) (next uint64, key []byte) {
 	return next, host.NextSequenceRecvKey(p.DestinationPort, p.DestinationChannel)
 }
 
-// closed is true if this chain's end of a channel is.
-func (c *Chain) closed(port, channel string) bool {
+// End is this chain's end of a channel, an uninitialised one if it has none.
+func (c *Chain) End(port, channel string) channeltypes.Channel {
 	end, _ := c.App.IBCKeeper.ChannelKeeper.GetChannel(c.Ctx(), port, channel)
-	return end.State == channeltypes.CLOSED
+	return end
+}
+
+// sourceEnd and destinationEnd are the ends that a packet of this chain leaves and comes to.
+func (c *Chain) sourceEnd(p *Packet) channeltypes.Channel {
+	return c.End(p.SourcePort, p.SourceChannel)
+}
+
+func (c *Chain) destinationEnd(p *Packet) channeltypes.Channel {
+	return c.counterparty.End(p.DestinationPort, p.DestinationChannel)
+}
+
+// TimedOut is true if a packet can no longer be received.
+func (n *Network) TimedOut(p *Packet) bool {
+	return !n.Coordinator.CurrentTime.Before(time.Unix(0, int64(p.TimeoutTimestamp)))
+}
+
+// Receivable are the packets that from sent and the other chain can take now, in order: it sees from, its end is open, there
+// is time left for a relayer, and on an ordered channel none is missing in between.
+func (n *Network) Receivable(from *Chain) []*Packet {
+	if !n.Sees(from.counterparty) {
+		return nil
+	}
+	next := make(map[string]uint64)
+	return keep(from.Unreceived(), func(p *Packet) bool {
+		end, channel := from.destinationEnd(p), p.SourcePort+"/"+p.SourceChannel
+		if end.State != channeltypes.OPEN || !n.Coordinator.CurrentTime.Add(relayTime).Before(time.Unix(0, int64(p.TimeoutTimestamp))) {
+			return false
+		}
+		if end.Ordering != channeltypes.ORDERED {
+			return true
+		}
+		if next[channel] == 0 {
+			next[channel], _ = from.counterparty.App.IBCKeeper.ChannelKeeper.GetNextSequenceRecv(
+				from.counterparty.Ctx(), p.DestinationPort, p.DestinationChannel)
+		}
+		if p.Sequence != next[channel] {
+			return false
+		}
+		next[channel]++
+		return true
+	})
+}
+
+// Acknowledgeable are the packets that from sent whose ack it can take now, in order: it sees the other chain, and its end is
+// open.
+func (n *Network) Acknowledgeable(from *Chain) []*Packet {
+	if !n.Sees(from) {
+		return nil
+	}
+	return keep(from.Unacknowledged(), func(p *Packet) bool { return from.sourceEnd(p).State == channeltypes.OPEN })
+}
+
+// Lost are the packets that from sent and that can be proven to it never to be received: because it is too late, or because
+// the other end is closed.
+func (n *Network) Lost(from *Chain) (late, refused []*Packet) {
+	if !n.Sees(from) {
+		return nil, nil
+	}
+	for _, p := range from.Unreceived() {
+		switch {
+		case n.TimedOut(p):
+			late = append(late, p)
+		case from.destinationEnd(p).State == channeltypes.CLOSED:
+			refused = append(refused, p)
+		}
+	}
+	return late, refused
 }
 
 // CloseConfirm tells the other end of a channel that from's end is closed.
@@ -200,23 +270,24 @@ func (n *Network) submit(to *Chain, packets []*Packet, message func(*Packet, str
 	return nil
 }
 
-// RelayRecv delivers the next packets that from sent, n of them, all if n is 0, and says how many. To a closed end it brings
-// none; from is told so instead.
+// RelayRecv delivers the next packets that from sent, n of them, all if n is 0, and says how many. If some of them can never
+// be received, from is told so instead.
 func (n *Network) RelayRecv(from *Chain, count int) (int, error) {
-	toClosed := func(p *Packet) bool { return from.counterparty.closed(p.DestinationPort, p.DestinationChannel) }
-	unreceived := from.Unreceived()
-	if refused := first(keep(unreceived, toClosed), count); len(refused) > 0 {
+	late, refused := n.Lost(from)
+	late, refused = first(late, count), first(refused, count)
+	switch {
+	case len(late) > 0:
+		return len(late), n.Timeout(from, late...)
+	case len(refused) > 0:
 		return len(refused), n.TimeoutOnClose(from, refused...)
 	}
-	packets := first(unreceived, count)
+	packets := first(n.Receivable(from), count)
 	return len(packets), n.Receive(from, packets...)
 }
 
-// RelayAcks delivers the next acks to from, n of them, all if n is 0, and says how many. Those of a channel whose end on from
-// is closed cannot be delivered any more.
+// RelayAcks delivers the next acks to from, n of them, all if n is 0, and says how many.
 func (n *Network) RelayAcks(from *Chain, count int) (int, error) {
-	open := func(p *Packet) bool { return !from.closed(p.SourcePort, p.SourceChannel) }
-	packets := first(keep(from.Unacknowledged(), open), count)
+	packets := first(n.Acknowledgeable(from), count)
 	return len(packets), n.Acknowledge(from, packets...)
 }
 
@@ -227,7 +298,8 @@ func first(packets []*Packet, count int) []*Packet {
 	return packets
 }
 
-// Relay delivers all packets and acks in both directions until nothing is left, also what is sent meanwhile.
+// Relay does what a relayer does, in both directions, until nothing is left, also of what is sent meanwhile: it delivers
+// packets and acks, and proves timeouts. What has to wait for a client or a handshake stays where it is.
 func (n *Network) Relay() error {
 	for range maxRounds {
 		moved := 0

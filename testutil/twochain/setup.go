@@ -176,19 +176,6 @@ func (n *Network) OpenControl() {
 	n.steps(consumer.ChanOpenInit, provider.ChanOpenTry, consumer.ChanOpenAck, provider.ChanOpenConfirm)
 }
 
-// ReopenControl opens another control channel between the same ports, once both ends of the former one are closed.
-func (n *Network) ReopenControl() error {
-	former := n.Control
-	n.Control = n.NewChannelPath(former.EndpointA.ChannelConfig.PortID, former.EndpointB.ChannelConfig.PortID, channeltypes.ORDERED, "")
-	provider, consumer := n.Control.EndpointA, n.Control.EndpointB
-	for _, step := range []func() error{consumer.ChanOpenInit, provider.ChanOpenTry, consumer.ChanOpenAck, provider.ChanOpenConfirm} {
-		if err := step(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // SetPrice feeds the configured price.
 func (n *Network) SetPrice() {
 	n.Helper()
