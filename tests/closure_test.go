@@ -18,9 +18,13 @@ const patient = 90 * day
 
 // forceAfter sets how long operations wait for the consumer.
 func (w *world) forceAfter(t require.TestingT, delay time.Duration) {
+	w.changeParams(t, func(p *externalstakingtypes.Params) { p.ForcedUnstakeDelay = delay })
+}
+
+func (w *world) changeParams(t require.TestingT, change func(*externalstakingtypes.Params)) {
 	params, err := w.Provider.App.ExternalStakingKeeper.Params.Get(w.Provider.Ctx())
 	require.NoError(t, err)
-	params.ForcedUnstakeDelay = delay
+	change(&params)
 	require.NoError(t, authority(w.Provider, &externalstakingtypes.MsgUpdateParams{Authority: twochain.Authority(), Params: params}))
 	w.Provider.NextBlock()
 }

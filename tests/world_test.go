@@ -220,6 +220,11 @@ func (w *world) position(user twochain.Account, validator string) externalstakin
 	return externalstakingtypes.PositionInfo{Validator: validator, Bonded: zero, PendingStake: zero, PendingUnstake: zero}
 }
 
+// lienAbroad is how much of the user's collateral is locked for the registration.
+func (w *world) lienAbroad(user twochain.Account) math.Int {
+	return w.lien(user, fmt.Sprintf("external/%d", w.ConsumerID))
+}
+
 func (w *world) unbondings(user twochain.Account) []externalstakingtypes.UnbondingInfo {
 	ctx := w.Provider.Ctx()
 	res, err := externalstakingtypes.NewQueryClient(querier(w.Provider)).Unbondings(ctx, &externalstakingtypes.QueryUnbondingsRequest{User: user.String()})
