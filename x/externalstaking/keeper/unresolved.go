@@ -63,8 +63,8 @@ func (k *Keeper) resolveKept(ctx sdk.Context, budget int) error {
 			return err
 		}
 		pieces := len(batch.Entries)
-		for _, of := range users {
-			pieces += len(of)
+		for _, entry := range batch.Entries {
+			pieces += len(users[entry.Validator])
 		}
 		err = isolate.WithGas(ctx, packetGas+storetypes.Gas(pieces)*bookGas, func(ctx sdk.Context) error {
 			return k.resolveBatch(ctx, key, *batch.Result)
