@@ -109,11 +109,10 @@ func TestHS09ChannelOfFiftyStakersClosesAndOpensAgain(t *testing.T) {
 
 	for i, user := range first {
 		p, want := w.position(user, w.validator(0)), math.NewInt(1_000+int64(i))
-		switch {
-		case i%2 == 0:
+		if i%2 == 0 {
 			want = want.SubRaw(500)
 			require.Len(t, w.unbondings(user), 1)
-		case i%2 == 1:
+		} else {
 			want = math.NewInt(300)
 		}
 		require.Equal(t, want.String(), p.Bonded.String(), "user %d: the consumer had processed it", i)
