@@ -213,6 +213,16 @@ func (t *torture) startRelayer(ctx context.Context) (string, error) {
 	return fmt.Sprintf("the provider knows all %d validators", len(t.validators)), err
 }
 
+// renewRelayer makes the relayer forget what it waits for. It can wait for ever for a transaction that was lost with a node, and
+// until then sends that chain neither the packet nor updates of its light client.
+func (t *torture) renewRelayer() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.relayer.proc.stop()
+	t.relayerSince = time.Now()
+	return t.relayer.start()
+}
+
 // steady waits until cond holds while victims may be down. It fails when a witness has ended, and starts a relayer again
 // that gave up.
 func (t *torture) steady(ctx context.Context, limit time.Duration, cond func() error) error {

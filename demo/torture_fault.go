@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -33,9 +34,15 @@ func (t *torture) away(gone, healthy *chain) func(context.Context) (string, erro
 			return "", err
 		}
 		down := time.Since(began)
-		after, err := t.revive(ctx, gone)
+		after, err := t.recover(ctx, gone)
 		return fmt.Sprintf("for %.0fs; %s made %d blocks, then %s goes on at %d", down.Seconds(), healthy.id, awayBlocks, gone.id, after), err
 	}
+}
+
+// recover is revive after a long outage, with the relayer started anew.
+func (t *torture) recover(ctx context.Context, c *chain) (int64, error) {
+	after, err := t.revive(ctx, c)
+	return after, errors.Join(err, t.renewRelayer())
 }
 
 // damage makes the end of a WAL unreadable.
@@ -84,7 +91,7 @@ func (t *torture) damagedWAL(c *chain, spoil damage) func(context.Context) (stri
 		if _, err := log.lines(); err != nil {
 			return "", err
 		}
-		after, err := t.revive(ctx, c)
+		after, err := t.recover(ctx, c)
 		if err != nil {
 			return "", err
 		}
@@ -133,7 +140,7 @@ func (t *torture) fullDisk(c *chain) func(context.Context) (string, error) {
 		if find(strings.Split(string(bz), "\n"), "file too large") == "" {
 			return "", fmt.Errorf("%s stopped at %d and does not say that it could not write, see %s", n.moniker, stood, logFile)
 		}
-		after, err := t.revive(ctx, c)
+		after, err := t.recover(ctx, c)
 		return fmt.Sprintf("%s at %d and says why, goes on at %d", how, stood, after), err
 	}
 }
