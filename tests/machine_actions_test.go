@@ -1,6 +1,10 @@
 package tests
 
-import "github.com/mesh-security/mesh/testutil/twochain"
+import (
+	"slices"
+
+	channeltypes "github.com/cosmos/ibc-go/v8/modules/core/04-channel/types"
+)
 
 // action is one kind of step.
 type action struct {
@@ -13,7 +17,7 @@ type action struct {
 var actions = []action{
 	{"wait", 2, (*machine).wait},
 	{"time passes", 5, (*machine).timePasses},
-	{"settle", 1, (*machine).drain},
+	{"settle", 1, (*machine).settleAll},
 
 	{"deposit", 8, (*machine).depositSome},
 	{"withdraw", 6, (*machine).withdrawSome},
@@ -42,6 +46,22 @@ var actions = []action{
 	{"acknowledge rewards", 6, func(m *machine) { m.acknowledge(m.Consumer, transferPort) }},
 	{"relay everything", 4, (*machine).relayAll},
 	{"rewards time out", 1, (*machine).rewardsTimeOut},
+
+	{"relayer down", 3, (*machine).relayerDown},
+	{"control packets time out", 1, (*machine).controlTimesOut},
+	{"tell of timeouts", 3, (*machine).tellLost},
+	{"close on the provider", 1, (*machine).closeOnProvider},
+	{"close on the consumer", 1, (*machine).closeOnConsumer},
+	{"confirm a closure", 2, (*machine).confirmClosure},
+	{"open again", 4, (*machine).reopen},
+	{"freeze a client", 1, (*machine).freeze},
+	{"recover clients", 2, (*machine).recoverClients},
+	{"byzantine packet", 4, (*machine).byzantine},
+	{"cancel stake", 4, (*machine).cancelSome},
+	{"pause", 2, (*machine).pause},
+	{"retire", 1, (*machine).retire},
+	{"restart a node", 1, (*machine).restartNode},
+	{"export and import", 1, (*machine).reimport},
 
 	{"epoch", 8, (*machine).runEpoch},
 	{"price", 5, (*machine).changePrice},
@@ -84,6 +104,29 @@ var weighted = func() []action {
 	return out
 }()
 
+// repairs are the actions that do something about what is broken now for the registration.
+func (m *machine) repairs() []action {
+	var names []string
+	if !m.Sees(m.Provider) || !m.Sees(m.Consumer) {
+		names = append(names, "recover clients")
+	}
+	provider, consumer := m.ends()
+	switch {
+	case m.retired():
+	case provider.State == channeltypes.CLOSED && consumer.State == channeltypes.CLOSED, m.handshakes[m.world] != nil:
+		names = append(names, "open again")
+	case provider.State == channeltypes.CLOSED || consumer.State == channeltypes.CLOSED:
+		names = append(names, "confirm a closure")
+	}
+	var out []action
+	for _, a := range actions {
+		if slices.Contains(names, a.name) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
 // Outcomes that the steps must reach.
 const (
 	refusedInput      = "refused: invalid input"
@@ -124,6 +167,33 @@ const (
 	provenBeforeTold  = "double sign proven before the consumer reported it"
 	provenAfterTold   = "double sign proven after the consumer reported it"
 	provenWithheld    = "double sign proven while acks are withheld"
+
+	clientExpired      = "client expired"
+	clientFrozen       = "client frozen"
+	clientRecovered    = "client recovered"
+	controlTimeout     = "control packet timed out"
+	refusedByClosed    = "packet refused by a closed end"
+	closedByTimeout    = "control channel closed by a timeout"
+	closedByAuthority  = "control channel closed by an authority"
+	closedAgain        = "control channel closed while it opens again"
+	closureConfirmed   = "closure confirmed"
+	halfOpen           = "handshake left half open"
+	handshakeRefused   = "step of a handshake refused"
+	reopened           = "control channel opened again"
+	snapshotApplied    = "snapshot applied"
+	batchTimedOut      = "batch timed out"
+	batchUndecided     = "batch decided by the next handshake"
+	forcedOut          = "operations ended by force"
+	unwound            = "virtual stake unwound by silence"
+	restored           = "virtual stake restored by a snapshot"
+	stakeCancelled     = "stake cancelled"
+	refusedPaused      = "refused: paused"
+	refusedUnreachable = "refused: consumer cannot be reached"
+	injected           = "byzantine packet sent"
+	resetSpam          = "snapshot asked for without need"
+	consumerRetired    = "consumer retired"
+	retiredCleared     = "retired consumer cleared"
+	userLeft           = "user left with everything"
 )
 
 var outcomes = []string{
@@ -132,6 +202,9 @@ var outcomes = []string{
 	localMatured, lostAtHome, lienReduced, movedIn, movedOut, localRewardsPaid, refusedImmature, refusedUnbondings,
 	voteCounted, votedNothing, votedPart, votedFull,
 	lostAbroad, offenceProven, earlierProven, alreadyProven, falseEvidence, entryHit, provenBeforeTold, provenAfterTold, provenWithheld,
+	clientExpired, clientFrozen, clientRecovered, controlTimeout, refusedByClosed, closedByTimeout, closedByAuthority, closedAgain,
+	closureConfirmed, halfOpen, handshakeRefused, reopened, snapshotApplied, batchTimedOut, batchUndecided, forcedOut, unwound, restored,
+	stakeCancelled, refusedPaused, refusedUnreachable, injected, resetSpam, consumerRetired, retiredCleared, userLeft,
 }
 
 // Kinds of packets.
@@ -141,5 +214,5 @@ const (
 )
 
 func (m *machine) wait() {
-	[]*twochain.Chain{m.Provider, m.Consumer}[m.pick(2, "chain")].Blocks(1 + m.pick(3, "blocks"))
+	oneOf(m, m.chains()).Blocks(1 + m.pick(3, "blocks"))
 }

@@ -11,10 +11,11 @@ import (
 func oneOf[T any](m *machine, all []T) T { return all[m.pick(len(all), "which")] }
 
 func (m *machine) chance(percent int, label string) bool {
-	return uniform(100).Draw(m.r, label) >= 100-percent
+	return m.pick(100, label) < percent
 }
 
-func (m *machine) pick(n int, label string) int { return uniform(n).Draw(m.r, label) }
+// pick draws from 0 to n-1 alike. The label says what for.
+func (m *machine) pick(n int, _ string) int { return m.random.IntN(n) }
 
 func (m *machine) user() (int, twochain.Account) {
 	i := m.pick(len(m.users), "user")

@@ -114,7 +114,12 @@ func (m *machine) proveOffence(o *offence) bool {
 	}
 	for i, now := range m.collaterals() {
 		// What is lost elsewhere as a consequence was lent out of the same collateral.
-		if lost := before[i].Sub(now); lost.LT(least[i]) || lost.GT(most[i]) {
+		limit := most[i]
+		if m.slashedAtHome {
+			// If the loss is burned out of local stake, units of rounding go with it.
+			limit = limit.AddRaw(int64(len(m.localStake(m.users[i]))))
+		}
+		if lost := before[i].Sub(now); lost.LT(least[i]) || lost.GT(limit) {
 			m.fail("user %d lost %s, at least %s and at most %s are due", i, lost, least[i], most[i])
 		} else if lost.GT(least[i]) {
 			m.counts[entryHit]++

@@ -10,10 +10,16 @@ import (
 // leave ends a run: everything is relayed, both chains agree, the next epoch brings the delegations to their targets;
 // then every user takes everything back that is left.
 func (m *machine) leave() {
-	m.logf("    settle")
+	m.settleAll()
+	// A source that was unwound asks for a snapshot in its next epoch, and bonds in the one after.
+	m.each(m.epoch)
 	m.drain()
 	m.logf("    targets")
-	m.each(m.checkTargets)
+	m.each(func() {
+		if !m.retired() {
+			m.checkTargets()
+		}
+	})
 	m.must(m.Advance(m.Config().Provider.UnbondingTime+day), "making room for unbondings")
 	for i, user := range m.users {
 		m.each(func() {
@@ -34,6 +40,12 @@ func (m *machine) leave() {
 	m.drain()
 	m.must(m.Advance(m.consumerInfo().Consumer.UnbondingPeriod+day), "letting the unbonding period pass")
 	m.Provider.Blocks(2)
+	m.each(func() {
+		if m.retired() {
+			m.clearRetired()
+			m.healRetired()
+		}
+	})
 	for i, user := range m.users {
 		account := m.account(user)
 		if !account.Free.Equal(account.Collateral) {
@@ -41,10 +53,13 @@ func (m *machine) leave() {
 		}
 		if account.Free.IsPositive() {
 			m.must(m.withdraw(user, account.Free.Int64()), "withdrawing everything")
+			m.counts[userLeft]++
 		}
 	}
 	m.drain()
+	m.must(m.Advance(8*day), "letting max_silence pass")
 	m.each(func() {
+		m.epoch()
 		m.epoch()
 		if delegated := m.source().Delegated; !delegated.IsZero() {
 			m.fail("everybody left, but %s are delegated", delegated)
@@ -63,9 +78,20 @@ func (m *machine) each(do func()) {
 	m.world = before
 }
 
+// settleAll heals what is broken and relays everything.
+func (m *machine) settleAll() {
+	m.logf("    heal")
+	m.heal()
+	m.drain()
+}
+
 func (m *machine) drain() {
-	m.timeoutTransfers()
+	m.tellLost()
 	m.each(func() {
+		if m.retired() {
+			m.must(m.Relay(), "relaying")
+			return
+		}
 		quiet, err := m.settle()
 		m.must(err, "settling")
 		if !quiet {

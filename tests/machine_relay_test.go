@@ -1,7 +1,6 @@
 package tests
 
 import (
-	"slices"
 	"time"
 
 	"github.com/mesh-security/mesh/testutil/twochain"
@@ -27,23 +26,15 @@ func (m *machine) some(packets []*twochain.Packet, kind string) []*twochain.Pack
 }
 
 func (m *machine) receive(from *twochain.Chain, kind string) {
-	packets := m.some(from.Unreceived(), kind)
+	packets := m.some(m.Receivable(from), kind)
 	m.notef("%d", len(packets))
-	if kind == transferPort && len(packets) > 0 && m.timedOut(packets[0]) {
-		m.must(m.UpdateClient(from), "updating the client")
-		m.must(m.Timeout(from, packets...), "timing a transfer out")
-		m.counts[rewardTimeout]++
-		return
-	}
 	m.must(m.Receive(from, packets...), "receiving")
 }
 
 // refuse lets a faulty consumer answer batches with an error. Not next to an epoch, which would report what it believes to
 // have seen.
 func (m *machine) refuse() {
-	packets := slices.DeleteFunc(m.Provider.Unreceived(), func(p *twochain.Packet) bool {
-		return p.SourcePort != m.Control.EndpointA.ChannelConfig.PortID
-	})
+	packets := m.controlPackets(m.Receivable(m.Provider))
 	m.notef("%d", len(packets))
 	if len(packets) == 0 || m.source().Source.NextEpoch <= m.Consumer.App.LastBlockHeight()+5 {
 		return
@@ -54,33 +45,19 @@ func (m *machine) refuse() {
 	if _, refused, err := control.ParseStakeSyncAck(packets[0].Ack); err != nil || refused == "" {
 		m.fail("batch was not refused: %s", packets[0].Ack)
 	}
+	m.refused[packets[0]] = true
 	m.counts[batchRefused]++
 }
 
 func (m *machine) acknowledge(from *twochain.Chain, kind string) {
-	packets := m.some(from.Unacknowledged(), kind)
+	packets := m.some(m.Acknowledgeable(from), kind)
 	m.notef("%d", len(packets))
 	m.must(m.Acknowledge(from, packets...), "acknowledging")
 }
 
-// timedOut is true if a packet can no longer be received.
-func (m *machine) timedOut(p *twochain.Packet) bool {
-	return !m.Coordinator.CurrentTime.Before(time.Unix(0, int64(p.TimeoutTimestamp)))
-}
-
 func (m *machine) relayAll() {
-	m.timeoutTransfers()
+	m.tellLost()
 	m.must(m.Relay(), "relaying")
-}
-
-// timeoutTransfers returns what can no longer be received to the consumer.
-func (m *machine) timeoutTransfers() {
-	for _, p := range m.Consumer.Unreceived() {
-		if p.SourcePort == transferPort && m.timedOut(p) {
-			m.must(m.Timeout(m.Consumer, p), "timing a transfer out")
-			m.counts[rewardTimeout]++
-		}
-	}
 }
 
 // timePasses lets hours or weeks pass.
@@ -90,12 +67,16 @@ func (m *machine) timePasses() {
 	m.advance(d)
 }
 
-// advance relays control packets that would time out meanwhile: that would close the channel.
+// advance relays control packets that would time out meanwhile, mostly: that closes the channel.
 func (m *machine) advance(d time.Duration) {
 	deadline := m.Coordinator.CurrentTime.Add(d + 2*day)
-	for _, c := range []*twochain.Chain{m.Provider, m.Consumer} {
+	careful := m.chance(80, "careful")
+	for _, c := range m.chains() {
+		if !careful {
+			break
+		}
 		var due []*twochain.Packet
-		for _, p := range c.Unreceived() {
+		for _, p := range m.Receivable(c) {
 			if p.SourcePort != transferPort && time.Unix(0, int64(p.TimeoutTimestamp)).Before(deadline) {
 				due = append(due, p)
 			}
@@ -117,5 +98,5 @@ func (m *machine) rewardsTimeOut() {
 	for range 5 {
 		m.advance(6 * day)
 	}
-	m.timeoutTransfers()
+	m.tellLost()
 }

@@ -118,7 +118,8 @@ func (m *machine) stakeSome() {
 		}
 		m.notef("user %d bad %s", i, msg)
 		m.expect(m.deliver(user, msg), externalstakingtypes.ErrInvalidAmount, externalstakingtypes.ErrUnknownConsumer,
-			externalstakingtypes.ErrUnknownValidator, externalstakingtypes.ErrValidatorEnded, vaulttypes.ErrInsufficientCollateral)
+			externalstakingtypes.ErrUnknownValidator, externalstakingtypes.ErrValidatorEnded, vaulttypes.ErrInsufficientCollateral,
+			externalstakingtypes.ErrChannelNotUsable, externalstakingtypes.ErrPaused, externalstakingtypes.ErrRetired)
 		m.counts[refusedInput]++
 		return
 	}
@@ -129,6 +130,7 @@ func (m *machine) stakeSome() {
 	status := m.provider().statusOf(msg.Validator)
 	switch {
 	case err == nil:
+	case m.refusesStake(err):
 	case status == control.StatusUnspecified:
 		m.expect(err, externalstakingtypes.ErrUnknownValidator)
 	case errors.Is(err, vaulttypes.ErrInsufficientCollateral):

@@ -78,11 +78,16 @@ func jailed(c *twochain.Chain, v *twochain.Validator) bool {
 	return err == nil && validator.IsJailed()
 }
 
-// follow updates the other chain's client after the validator set changed.
+// follow updates the other chain's client after the validator set changed, if it is active.
 func (m *machine) follow(c *twochain.Chain) {
 	other := m.Consumer
 	if c == m.Consumer {
 		other = m.Provider
+	}
+	if !m.Sees(other) {
+		// Whoever recovers it begins with the set of that time.
+		c.NextBlock()
+		return
 	}
 	m.must(m.UpdateClient(other), "following the validator set")
 }

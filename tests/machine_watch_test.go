@@ -30,7 +30,20 @@ func (m *machine) watchOutcomes() {
 		m.counts[stakeRejected] += len(twochain.Events[externalstakingtypes.EventStakeRolledBack](events))
 		for _, e := range twochain.Events[externalstakingtypes.EventBatchResolved](events) {
 			m.counts[entryRejected] += int(e.Rejected)
+			switch e.Outcome {
+			case "timed out":
+				m.counts[batchTimedOut]++
+			case "undecided":
+				m.counts[batchUndecided]++
+			}
 		}
+		for _, e := range twochain.Events[externalstakingtypes.EventChannelClosed](events) {
+			if e.Reason == "a packet timed out" {
+				m.counts[closedByTimeout]++
+			}
+		}
+		m.counts[forcedOut] += len(twochain.Events[externalstakingtypes.EventOperationForced](events))
+		m.counts[snapshotApplied] += len(twochain.Events[externalstakingtypes.EventSnapshotApplied](events))
 		m.counts[unstakeEntry] += len(twochain.Events[externalstakingtypes.EventUnstakeCommitted](events))
 		m.counts[unstakeDone] += len(twochain.Events[externalstakingtypes.EventUnbondingReleased](events))
 		m.counts[rewardsPaid] += len(twochain.Events[externalstakingtypes.EventRewardsWithdrawn](events))
@@ -129,6 +142,8 @@ func (m *machine) watchSupply() {
 				m.Consumer.App.LastBlockHeight(), native, now, minted, burned))
 		}
 		native = now
+		m.counts[unwound] += len(twochain.Events[virtualstakingtypes.EventUnwound](m.Consumer.LastEvents()))
+		m.counts[restored] += len(twochain.Events[virtualstakingtypes.EventRestored](m.Consumer.LastEvents()))
 	}
 }
 

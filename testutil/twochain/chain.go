@@ -97,12 +97,15 @@ type Chain struct {
 	hashes   [][]byte
 }
 
+// smallCache keeps few nodes of each store in memory: the database is there as well, and a test may make many chains.
+var smallCache = baseapp.SetIAVLCacheSize(1_000)
+
 func newChain(t testing.TB, coord *ibctesting.Coordinator, cfg ChainConfig) *Chain {
 	t.Helper()
 	options := simtestutil.NewAppOptionsWithFlagHome(t.TempDir())
 	db := dbm.NewMemDB()
 	c := &Chain{
-		App:     app.New(log.NewNopLogger(), db, nil, true, options),
+		App:     app.New(log.NewNopLogger(), db, nil, true, options, smallCache),
 		db:      db,
 		Denom:   cfg.Denom,
 		Relayer: newAccount(cfg.ChainID + "/relayer"),

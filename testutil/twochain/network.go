@@ -52,6 +52,37 @@ func New(t testing.TB, cfg Config) *Network {
 
 func (n *Network) chains() []*Chain { return []*Chain{n.Provider, n.Consumer} }
 
+// Close empties the databases: the stores' own goroutines hold them for as long as the process lives. Nothing can be read after.
+func (n *Network) Close() error {
+	for _, c := range n.chains() {
+		if err := c.drop(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drop empties the chain's database.
+func (c *Chain) drop() error {
+	var keys [][]byte
+	it, err := c.db.Iterator(nil, nil)
+	if err != nil {
+		return err
+	}
+	for ; it.Valid(); it.Next() {
+		keys = append(keys, it.Key())
+	}
+	if err := it.Close(); err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if err := c.db.Delete(key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Config is what the network was made with.
 func (n *Network) Config() Config { return n.cfg }
 

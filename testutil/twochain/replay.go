@@ -17,7 +17,7 @@ import (
 // appOver is the application over a database.
 func (c *Chain) appOver(db dbm.DB) *app.App {
 	options := simtestutil.NewAppOptionsWithFlagHome(c.TB.TempDir())
-	a := app.New(log.NewNopLogger(), db, nil, true, options)
+	a := app.New(log.NewNopLogger(), db, nil, true, options, smallCache)
 	baseapp.SetChainID(c.cfg.ChainID)(a.BaseApp)
 	return a
 }
