@@ -22,15 +22,17 @@ import (
 
 const (
 	// defaultSteps of all runs together; the environment variable MESH_STEPS asks for another number, MESH_SEED for other runs.
-	defaultSteps = 20_000
-	stepsPerRun  = 250
-	machineUsers = 6
+	defaultSteps = 10_000
+	// coveringSteps come by every action and outcome.
+	coveringSteps = 20_000
+	stepsPerRun   = 250
+	machineUsers  = 6
 	// strangers of the provider give coins away and run validators.
 	strangers = 3
 	// shards run side by side.
 	shards = 2
 	// memoryLimit makes the collector work harder above it (bytes).
-	memoryLimit = 4 << 30
+	memoryLimit = 10 << 30
 )
 
 // TestPropertyTwoChainsKeepEveryInvariant drives two chains with random steps of users, relayers, operators and governance, and
@@ -38,7 +40,7 @@ const (
 // At the end of a run everything is healed and relayed, and every user leaves with all collateral that slashes have left.
 //
 // A run is told by its seed: they count up from MESH_SEED, 1 unless set. So the run that failed with seed 17 is run again by
-// MESH_SEED=17 MESH_STEPS=250, and MESH_SEED=81 goes on where 20,000 steps from seed 1 have ended.
+// MESH_SEED=17 MESH_STEPS=250, and MESH_SEED=41 goes on where 10,000 steps from seed 1 have ended.
 func TestPropertyTwoChainsKeepEveryInvariant(t *testing.T) {
 	seed, steps := number(t, "MESH_SEED", 1), number(t, "MESH_STEPS", defaultSteps)
 	runs := (steps + stepsPerRun - 1) / stepsPerRun
@@ -70,7 +72,7 @@ func TestPropertyTwoChainsKeepEveryInvariant(t *testing.T) {
 		}
 		t.Logf("%6d %s", n, name)
 		// A few runs need not come by everything.
-		if steps >= defaultSteps {
+		if steps >= coveringSteps {
 			assert.Positive(t, n, "%q was never reached", name)
 		}
 		return n

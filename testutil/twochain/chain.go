@@ -98,7 +98,7 @@ type Chain struct {
 }
 
 // smallCache keeps few nodes of each store in memory: the database is there as well, and a test may make many chains.
-var smallCache = baseapp.SetIAVLCacheSize(1_000)
+var smallCache = baseapp.SetIAVLCacheSize(300)
 
 func newChain(t testing.TB, coord *ibctesting.Coordinator, cfg ChainConfig) *Chain {
 	t.Helper()

@@ -47,6 +47,11 @@ func New(t testing.TB, cfg Config) *Network {
 		coord.Chains[c.ChainID] = c.TestChain
 	}
 	coord.IncrementTime()
+	t.Cleanup(func() {
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	return n
 }
 
