@@ -279,5 +279,5 @@ func (tw *twins) leave(collateral int64) {
 	require.NoError(tw.t, tw.vaulted.withdraw(tw.user, left.Free.Int64()))
 	tw.direct.Provider.NextBlock()
 	tw.compare()
-	require.NoError(tw.t, tw.vaulted.check())
+	require.NoError(tw.t, tw.vaulted.CheckInvariants())
 }
