@@ -216,12 +216,7 @@ func (k *Keeper) resolveEntry(
 		pool.Synced = entry.Stake
 	}
 	pool.BatchID = 0
-	// Whoever stakes first into an empty pool gets what was held over.
-	pool.Distribute()
-	if err := k.savePool(ctx, r.consumer.ID, entry.Validator, pool); err != nil {
-		return err
-	}
-	return k.markDirty(ctx, r.consumer.ID, entry.Validator, pool)
+	return k.saveResolved(ctx, r.consumer.ID, entry.Validator, pool)
 }
 
 // resolveSent ends the operations of a position that are in flight.

@@ -199,12 +199,7 @@ func (k *Keeper) endForced(
 	if err := k.resolve(ctx, r, key, position, &pool, stake, unstake); err != nil {
 		return position, err
 	}
-	// Whoever stakes first into an empty pool gets what was held over.
-	pool.Distribute()
-	if err := k.savePool(ctx, key.K2(), key.K3(), pool); err != nil {
-		return position, err
-	}
-	if err := k.markDirty(ctx, key.K2(), key.K3(), pool); err != nil {
+	if err := k.saveResolved(ctx, key.K2(), key.K3(), pool); err != nil {
 		return position, err
 	}
 	position, _, err = k.loadPosition(ctx, key)

@@ -140,10 +140,5 @@ func (k *Keeper) bookOutcome(ctx sdk.Context, key positionKey) error {
 	if err := k.resolveSent(ctx, r, key, &pool); err != nil {
 		return err
 	}
-	// Whoever stakes first into an empty pool gets what was held over.
-	pool.Distribute()
-	if err := k.savePool(ctx, key.K2(), key.K3(), pool); err != nil {
-		return err
-	}
-	return k.markDirty(ctx, key.K2(), key.K3(), pool)
+	return k.saveResolved(ctx, key.K2(), key.K3(), pool)
 }

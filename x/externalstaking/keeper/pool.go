@@ -31,6 +31,16 @@ func (k *Keeper) savePool(ctx context.Context, consumerID uint64, validator stri
 	return k.Pools.Set(ctx, key, pool)
 }
 
+// saveResolved writes a pool some of whose operations have ended, and has its total looked at. Whoever stakes first into an
+// empty pool gets what was held over.
+func (k *Keeper) saveResolved(ctx context.Context, consumerID uint64, validator string, pool types.Pool) error {
+	pool.Distribute()
+	if err := k.savePool(ctx, consumerID, validator, pool); err != nil {
+		return err
+	}
+	return k.markDirty(ctx, consumerID, validator, pool)
+}
+
 // markDirty makes EndBlock look at the validator's total. While a batch carries the validator it waits: whatever ends
 // the batch marks it again.
 func (k *Keeper) markDirty(ctx context.Context, consumerID uint64, validator string, pool types.Pool) error {
